@@ -1,0 +1,34 @@
+// Port: which GPUs exist on this host. Adapters: NVML, listed; double for tests beside them.
+// Called from one thread at a time. Calls may take as long as the driver takes: the daemon calls
+// them off the loop's thread.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/gpu.hpp"
+
+namespace gpuhub::inventory {
+
+enum class ErrorKind {
+  unavailable,  // no library, no driver: what to do stands in `message`
+  failed,       // the library answered with an error, or with something that cannot be believed
+};
+struct Error {
+  ErrorKind kind;
+  std::string message;  // for the admin: what was tried, the library's own words, the remedy
+};
+
+class Inventory {
+ public:
+  virtual ~Inventory() = default;
+  // All GPUs, in the order people know (index order), at most model::gpus_max, ids distinct.
+  virtual std::expected<std::vector<model::GpuInfo>, Error> gpus() = 0;
+  // The load of one GPU now; nullopt fields where the source cannot tell. Error: unknown id or the
+  // library failed.
+  virtual std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) = 0;
+};
+
+}  // namespace gpuhub::inventory

@@ -1,0 +1,60 @@
+// A GPU as the inventory sees it and as the ledger keeps it. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.hpp"
+#include "model/units.hpp"
+
+namespace gpuhub::model {
+
+inline constexpr int slots_max = 64;     // per GPU
+inline constexpr std::size_t gpus_max = 1024;  // per inventory
+
+// Where a listed or simulated GPU comes from on the host: what the `devices` driver injects.
+struct DeviceNode {
+  std::string host_path;       // absolute
+  std::string container_path;  // absolute
+  bool operator==(const DeviceNode&) const = default;
+};
+struct BindMount {
+  std::string host_path;
+  std::string container_path;
+  bool read_only = true;
+  bool operator==(const BindMount&) const = default;
+};
+
+// What an inventory tells of one GPU.
+struct GpuInfo {
+  GpuId id;
+  std::string model;           // "NVIDIA A100-SXM4-40GB"; valid UTF-8, at most 128 bytes
+  Mebibytes memory;
+  std::optional<int> minor;    // N of /dev/nvidiaN, where there is one
+  std::string pci_bus;         // "00000000:07:00.0" or empty
+  std::vector<DeviceNode> devices;
+  std::vector<BindMount> mounts;
+  std::optional<int> slots;    // where the source names it (listed); else config decides
+  bool operator==(const GpuInfo&) const = default;
+};
+
+struct GpuLoad {               // measured now; nullopt fields: the driver cannot tell
+  std::optional<int> gpu_util_percent;
+  std::optional<int> memory_util_percent;
+  std::optional<Mebibytes> memory_used;
+};
+
+// A GPU in the ledger. `index` is its position in the inventory: shown, and accepted in requests
+// (turned into the id at once), never stored in a lease as identity.
+struct Gpu {
+  GpuInfo info;
+  int index = 0;
+  int slots = 1;               // 1..slots_max
+  std::string label;           // the admin's own words
+  bool present = true;         // false: in the books (leased or configured) but not in the inventory
+  bool operator==(const Gpu&) const = default;
+};
+
+}  // namespace gpuhub::model

@@ -1,0 +1,86 @@
+// Requests and leases. Plain values; the ledger gives them their life.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/gpu.hpp"
+#include "model/ids.hpp"
+#include "model/units.hpp"
+
+namespace gpuhub::model {
+
+// Who holds a lease. `hub` is known by the way in, never by what a body says.
+struct Owner {
+  HubName hub;
+  std::string user;    // 1..255 bytes of valid UTF-8 without control characters
+  std::string server;  // named server; empty: the default one
+  auto operator<=>(const Owner&) const = default;
+};
+
+enum class Mode : std::uint8_t { shared, exclusive };  // exclusive: nobody else on these GPUs
+
+struct WantCount { int count = 1; bool operator==(const WantCount&) const = default; };  // >= 1, distinct GPUs
+struct WantGpus { std::vector<GpuId> gpus; bool operator==(const WantGpus&) const = default; };
+struct WantPositions { std::vector<int> indices; bool operator==(const WantPositions&) const = default; };
+struct WantAll { bool operator==(const WantAll&) const = default; };
+struct WantNone { bool operator==(const WantNone&) const = default; };
+using Want = std::variant<WantCount, WantGpus, WantPositions, WantAll, WantNone>;
+
+struct Request {
+  RequestId id;  // one per spawn attempt: the same id returns the same lease
+  Owner owner;
+  std::vector<std::string> groups;        // the owner's, for show_holders = group
+  Want want;
+  Mode mode = Mode::shared;
+  std::vector<std::string> capabilities;  // driver capabilities; empty: the config's default
+};
+
+enum class LeaseState : std::uint8_t { granted, active, ending, ended };
+enum class EndReason : std::uint8_t {
+  released, expired, cancelled, container_exited, container_gone, revoked, replaced
+};
+
+struct Lease {
+  LeaseId id;
+  Request request;
+  HostName host;
+  Epoch epoch;
+  LeaseState state = LeaseState::granted;
+  std::vector<GpuId> gpus;                // empty for WantNone
+  std::optional<ContainerId> container;   // from bind on
+  Instant granted_at;
+  Instant bind_expires_at;
+  WallTime created_wall;
+  std::optional<WallTime> bound_wall;
+  std::optional<WallTime> ended_wall;
+  std::optional<EndReason> reason;        // set exactly when ended
+  std::optional<int> exit_code;           // of the container, where known
+  std::optional<bool> oom_killed;
+
+  bool live() const { return state != LeaseState::ended; }
+};
+
+// A container that holds GPUs without a live lease that covers it (started again after its lease
+// ended). Its GPUs count as taken until it is gone; it never counts as granted by us.
+struct Conflict {
+  ContainerId container;
+  std::string name;
+  std::optional<LeaseId> lease;  // the ended one named by its label
+  std::vector<GpuId> gpus;
+  WallTime since;
+};
+
+std::string_view to_string(LeaseState state);
+std::string_view to_string(EndReason reason);
+std::string_view to_string(Mode mode);
+// nullopt on anything else than to_string() gives.
+std::optional<LeaseState> parse_lease_state(std::string_view text);
+std::optional<EndReason> parse_end_reason(std::string_view text);
+std::optional<Mode> parse_mode(std::string_view text);
+
+}  // namespace gpuhub::model

@@ -1,0 +1,30 @@
+// Port: durable books. Adapter: SQLite (WAL, synchronous=FULL); in-memory double beside it.
+// The store holds whole records by key; the ledger's events are exactly such records, so that
+// storing a batch is a set of upserts in one transaction.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/record.hpp"
+
+namespace gpuhub::store {
+
+struct Error { std::string message; };
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  // Reads all. Once, before the first commit. An unreadable or newer store is an error; nothing in
+  // it is changed then.
+  virtual std::expected<model::Contents, Error> load() = 0;
+  // Makes the batch durable, then calls `done` once on the pumping thread, never from inside the
+  // call. At most one commit is under way (asserted). After an error the batch may or may not be
+  // on disk: the caller must stop and start anew from load().
+  virtual void commit(model::Batch batch,
+                      std::move_only_function<void(std::expected<void, Error>)> done) = 0;
+};
+
+}  // namespace gpuhub::store
