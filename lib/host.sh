@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# Facts about this machine. Reads only. The files read are arguments, so that tests can give others.
+
+is_root() { [[ $EUID -eq 0 ]]; }
+has() { command -v "$1" > /dev/null 2>&1; }
+has_systemd() { [[ -d /run/systemd/system ]]; }
+
+# host_release [OS_RELEASE]: "debian 13 trixie", "ubuntu 24.04 noble".
+host_release() {
+  # shellcheck source=/dev/null
+  (. "${1:-/etc/os-release}" && printf '%s %s %s\n' "${ID:-unknown}" "${VERSION_ID:-0}" "${VERSION_CODENAME:-none}")
+}
+
+# NVIDIA display or 3D controllers on the PCI bus, one address each line.
+nvidia_cards() {
+  local card
+  for card in "${1:-/sys/bus/pci/devices}"/*; do
+    [[ -r $card/vendor && -r $card/class ]] || continue
+    [[ $(< "$card/vendor") == 0x10de && $(< "$card/class") == 0x03* ]] || continue
+    printf '%s\n' "${card##*/}"
+  done
+}
+
+# A number free for made-up character devices, lowest first: the kernel hands its own out from the top.
+free_major() {
+  local used major
+  used=" $(awk '/^Block/ {exit} $1 ~ /^[0-9]+$/ {printf "%s ", $1}' "${1:-/proc/devices}")"
+  for major in {240..254}; do
+    [[ $used == *" $major "* ]] || { printf '%s\n' "$major"; return 0; }
+  done
+  return 1
+}
+
+major_is_free() {
+  ! awk '/^Block/ {exit} {print $1}' "${2:-/proc/devices}" | grep -qx "$1"
+}
+
+# The host's trusted certificates with its extra ones, if it has extra ones; else nothing.
+extra_cas() {
+  local -a extra=("${1:-/usr/local/share/ca-certificates}"/*.crt)
+  local own=${2:-/etc/ssl/certs/ca-certificates.crt}
+  [[ ${#extra[@]} -gt 0 ]] || return 0
+  [[ ! -r $own ]] || cat "$own"
+  cat "${extra[@]}"
+}
+
+is_loopback() { [[ $1 == 127.* || $1 == ::1 || $1 == localhost ]]; }
+
+# Somebody listens there (0.0.0.0 and :: are asked at their loopback addresses).
+port_answers() {
+  local address=$1
+  case $address in 0.0.0.0) address=127.0.0.1 ;; ::) address=::1 ;; esac
+  # shellcheck disable=SC2016  # the inner shell expands its own arguments
+  timeout 2 bash -c 'exec 4<> "/dev/tcp/$0/$1"' "$address" "$2" 2> /dev/null
+}
+
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}

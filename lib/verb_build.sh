@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# gpuhub build [NAME[:STAGE]…]: the images, nothing started. Without names: those that `up` needs.
+
+verb_build() {
+  local -a names=()
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --verbose) VERBOSE=1 ;;
+      -*) fail "build knows no $1" "./gpuhub build [--verbose] [NAME[:STAGE]…]" ;;
+      *) names+=("$1") ;;
+    esac
+    shift
+  done
+  [[ ${#names[@]} -gt 0 ]] || names=(allocator proxy hub notebook)
+  lock_state
+  engine_ensure
+  base_ensure
+  tools_ensure
+  image_ensure "${names[@]}"
+  say "Built: $(for name in "${names[@]}"; do image_name "$name"; done | paste -sd ' ')"
+}
