@@ -1,0 +1,74 @@
+"""Fixtures: one machine of each kind for the whole run, and evidence when a test fails."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import driver, engine, evidence, seed
+from harness.testhost import HostSpec, TestHost
+
+OUT = Path(os.environ.get("E2E_OUT", "/out"))
+PRODUCT_IMAGES = [engine.image(name) for name in ("allocator", "hub", "proxy", "notebook")]
+BASE_IMAGE = "debian:trixie-slim"
+
+
+class Machines:
+    """The machines of this run, made when first asked for, by the kind of GPU access."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, TestHost] = {}
+        self._seed = ""
+
+    def get(self, name: str, spec: HostSpec) -> TestHost:
+        if name not in self.running:
+            self._seed = self._seed or seed.seed_of([BASE_IMAGE, *images_to_hand_over()])
+            data = f"hosts/{engine.RUN_ID}-{name}"
+            seed.plant(self._seed, data)
+            self.running[name] = TestHost.start(name, spec, data)
+            if spec.gpu_access != "plain":
+                driver.install(self.running[name])
+        return self.running[name]
+
+    def remove(self) -> None:
+        for host in self.running.values():
+            host.remove()
+
+
+def images_to_hand_over() -> list[str]:
+    return os.environ["E2E_IMAGES"].split() if "E2E_IMAGES" in os.environ else PRODUCT_IMAGES
+
+
+@pytest.fixture(scope="session")
+def machines(request: pytest.FixtureRequest) -> Iterator[Machines]:
+    made = Machines()
+    request.config.stash[evidence.HOSTS] = made.running
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def plain(machines: Machines) -> TestHost:
+    """An engine that knows no GPUs: the product simulates them itself, driver `devices`."""
+    return machines.get("plain", HostSpec("plain", number=1))
+
+
+@pytest.fixture(scope="session")
+def cdi(machines: Machines) -> TestHost:
+    """GPUs and a CDI spec, as after `nvidia-ctk cdi generate`."""
+    return machines.get("cdi", HostSpec("cdi", number=2))
+
+
+@pytest.fixture(scope="session")
+def nvidia(machines: Machines) -> TestHost:
+    """GPUs and the nvidia runtime, which is the default runtime."""
+    return machines.get("nvidia", HostSpec("nvidia", number=3))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = (yield).get_result()
+    if report.failed:
+        hosts = item.config.stash.get(evidence.HOSTS, {})
+        report.sections += evidence.gather(hosts, OUT / "evidence" / f"{item.name}-{call.when}")

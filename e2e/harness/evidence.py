@@ -1,0 +1,51 @@
+"""What a failed test leaves behind: states, logs, inspections, leases, the engine's log."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from . import engine
+from .testhost import TestHost
+
+HOSTS: pytest.StashKey[dict[str, TestHost]] = pytest.StashKey()
+LINES = 40
+SHOWN_OF_A_NOTEBOOK = ("State", "Config", "HostConfig", "NetworkSettings")
+ALLOCATOR = "gpuhub-allocator-1"
+
+
+def gather(hosts: dict[str, TestHost], folder: Path) -> list[tuple[str, str]]:
+    """Sections for the report; the same, longer, as files in `folder`."""
+    sections = []
+    for name, host in hosts.items():
+        try:
+            parts = _of(host)
+        except Exception as wrong:  # noqa: BLE001 - evidence must never hide the failure itself
+            parts = {"evidence": f"could not be gathered: {wrong}"}
+        for title, text in parts.items():
+            place = folder / name / f"{title}.txt"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+            tail = "\n".join(text.splitlines()[-LINES:])
+            if not title.startswith("inspect"):
+                sections.append((f"{name}: {title}", tail))
+    return sections
+
+
+def _of(host: TestHost) -> dict[str, str]:
+    state = engine.docker("inspect", "-f", "{{json .State}}", host.container, check=False).text
+    parts = {"machine": state}
+    engine_log = host.sh("tail -n 400 /var/log/dockerd.log", check=False)
+    parts["dockerd"] = engine_log.text
+    listed = host.docker("ps", "-a", "--no-trunc", "--format", "{{.Names}}\t{{.Status}}", check=False)
+    parts["containers"] = listed.text
+    for line in listed.out.splitlines():
+        name = line.split("\t")[0]
+        parts[f"log {name}"] = host.docker("logs", "--tail", "400", name, check=False).text
+        if name.startswith("gpuhub-nb-"):
+            record = host.inspect(name) or {}
+            kept = {key: record.get(key) for key in SHOWN_OF_A_NOTEBOOK}
+            parts[f"inspect {name}"] = json.dumps(kept, indent=1)
+    leases = ["exec", ALLOCATOR, "gpuctl", "leases", "--all"]
+    parts["leases"] = host.docker(*leases, check=False).text
+    return parts

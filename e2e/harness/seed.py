@@ -1,0 +1,76 @@
+"""Images for test hosts without a registry: loaded once, then handed on as hard links.
+
+A seed is the image part of an engine's data folder. Layers are never written in place, so hosts
+share their files; what the engine does write (the image books) is copied. All seeds and hosts lie
+in one volume, since hard links cannot cross mounts.
+"""
+
+import hashlib
+import subprocess
+
+from . import engine
+from .engine import docker
+from .testhost import HostSpec, TestHost
+
+KEPT = 2  # seeds; older ones are removed
+
+
+def seed_of(references: list[str]) -> str:
+    """The folder of the seed that holds just these images; made if it is not there yet."""
+    ids = {reference: engine.image_id(reference) for reference in references}
+    missing = [reference for reference, found in ids.items() if found is None]
+    if missing:
+        raise AssertionError(f"not built on the outer engine: {', '.join(missing)}")
+    text = "\n".join(f"{reference} {found}" for reference, found in sorted(ids.items()))
+    folder = f"seeds/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if "yes" not in engine.on_data(f"[ ! -d /data/{folder} ] || echo yes"):
+        _make(folder, {reference: str(found) for reference, found in ids.items()})
+    keep = KEPT + 1
+    engine.on_data(
+        f"touch /data/{folder}; cd /data/seeds; ls -1t | tail -n +{keep} | xargs -r rm -rf --"
+    )
+    return folder
+
+
+def plant(seed: str, data: str) -> None:
+    """Make `data` a fresh data folder that has the seed's images."""
+    engine.on_data(
+        f"mkdir -p /data/{data}; cd /data/{seed}; [ -d overlay2 ] || exit 0;"
+        f"cp -al overlay2 /data/{data}/; cp -a image /data/{data}/"
+    )
+
+
+def _make(folder: str, ids: dict[str, str]) -> None:
+    """Start from the newest seed, load what it lacks, drop what is not asked for."""
+    work = f"{folder}.new-{engine.RUN_ID}"
+    engine.on_data("mkdir -p /data/seeds")
+    newest = engine.on_data("cd /data/seeds; ls -1t | grep -v new | head -n 1 || true").strip()
+    plant(f"seeds/{newest}", work) if newest else engine.on_data(f"mkdir -p /data/{work}")
+    host = TestHost.start("seed", HostSpec(), data=work)
+    try:
+        shown = host.docker("images", "-q", "--no-trunc").out.split()
+        _load(host, [reference for reference, found in ids.items() if found not in shown])
+        for reference, found in ids.items():
+            host.docker("tag", found, reference)
+        listed = host.docker("images", "--format", "{{.Repository}}:{{.Tag}}").out.split()
+        extra = [name for name in listed if name not in ids and "<none>" not in name]
+        if extra:
+            host.docker("rmi", *extra)
+        host.docker("image", "prune", "-f")
+        docker("stop", host.container)
+        engine.on_data(
+            f"cd /data/{work}; find . -mindepth 1 -maxdepth 1 ! -name overlay2 ! -name image"
+            f" -exec rm -rf {{}} +; rm -rf /data/{folder}; mv /data/{work} /data/{folder}"
+        )
+    finally:
+        host.remove()
+
+
+def _load(host: TestHost, references: list[str]) -> None:
+    if not references:
+        return
+    with subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as save:
+        load = ["docker", "exec", "-i", host.container, "docker", "load", "-q"]
+        loaded = subprocess.run(load, stdin=save.stdout, capture_output=True, text=True)
+    if save.returncode != 0 or loaded.returncode != 0:
+        raise engine.CommandFailed(f"images were not handed over: {loaded.stderr}")
