@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # Our images. Each carries the label gpuhub.inputs: a hash over its Dockerfile, the files that it
-# copies and the images that it starts from. Equal hash: nothing to do. Nothing is listed twice:
-# the inputs are read from the Dockerfile.
+# copies and the inputs of our images that it starts from; and gpuhub.base-id, the base it was built
+# on. Both equal: nothing to do. Nothing is listed twice: the inputs are read from the Dockerfile.
+# Neither needs the base or the build image to be there, so a machine that was handed the finished
+# images needs no others.
 
 image_dockerfile() { say "$ROOT/images/$1/Dockerfile"; }
 
@@ -10,8 +12,19 @@ image_known() { [[ -r $(image_dockerfile "${1%%:*}") ]]; }
 # image_name NAME[:STAGE] -> gpuhub/NAME[-STAGE]:VERSION
 image_name() { say "gpuhub/${1/:/-}:$VERSION"; }
 
-image_label() {
-  docker image inspect --format '{{index .Config.Labels "gpuhub.inputs"}}' "$1" 2> /dev/null || true
+# The image's labels "INPUTS BASE_ID"; nothing if it is not there.
+image_labels() {
+  docker image inspect --format \
+    '{{index .Config.Labels "gpuhub.inputs"}} {{index .Config.Labels "gpuhub.base-id"}}' "$1" \
+    2> /dev/null || true
+}
+
+# image_is_current TAG INPUTS. A base that is not there cannot have changed.
+image_is_current() {
+  local inputs base now
+  read -r inputs base <<< "$(image_labels "$1")"
+  now=$(image_id "$BASE")
+  [[ $inputs == "$2" && ($now == none || $base == "$now") ]]
 }
 
 image_id() { docker image inspect --format '{{.Id}}' "$1" 2> /dev/null || say none; }
@@ -79,9 +92,12 @@ image_inputs() {
     cd "$ROOT" || exit 1
     sha256sum < "$dockerfile"
     say "$1"
-    # gpuhub/tools is built with its own folder as context; it copies nothing.
     dockerfile_inputs "$dockerfile" | sort -u | while read -r kind what; do
-      if [[ $kind == from ]]; then image_id "$what"; else hash_path "$what"; fi
+      case "$kind $what" in
+        "from gpuhub/"*) what=${what#gpuhub/}; image_inputs "${what%%:*}" ;;
+        "from "*) say "$what" ;;
+        *) hash_path "$what" ;;
+      esac
     done
   ) | sha256sum | cut -d ' ' -f 1
 }
@@ -109,17 +125,21 @@ image_build() {
   ! grep -q '^ARG BUILD_IMAGE' "$(image_dockerfile "${1%%:*}")" \
     || args+=(--build-arg "BUILD_IMAGE=$(image_name build)")
   (cd "$ROOT" && buildx build --progress plain --load "${args[@]}" --label "gpuhub.inputs=$2" \
-    --label gpuhub.version="$VERSION" --tag "$(image_name "$1")" \
+    --label "gpuhub.base-id=$(image_id "$BASE")" --tag "$(image_name "$1")" \
     --file "images/${1%%:*}/Dockerfile" "$ROOT")
 }
 
 # image_ensure NAME[:STAGE]…: builds what is missing or changed, with what it starts from first.
 image_ensure() {
-  local name
+  local name inputs
   for name in "$@"; do
     image_known "$name" || fail "there is no image called $name" "ls images/ lists them"
+    inputs=$(image_inputs "$name")
+    ! image_is_current "$(image_name "$name")" "$inputs" || continue
+    base_ensure
+    [[ $name == tools ]] || tools_ensure
     image_ensure_from "$name"
-    image_ensure_one "$name"
+    image_ensure_one "$name" "$inputs"
   done
 }
 
@@ -133,12 +153,10 @@ image_ensure_from() {
 }
 
 image_ensure_one() {
-  local inputs tag before
+  local tag before
   tag=$(image_name "$1")
-  inputs=$(image_inputs "$1")
-  [[ $(image_label "$tag") != "$inputs" ]] || return 0
   before=$(image_id "$tag")
-  step "image-${1/:/-}" "image ${tag%:*}" image_build "$1" "$inputs"
+  step "image-${1/:/-}" "image ${tag%:*}" image_build "$1" "$2"
   # The one it replaces has lost its name; containers that still use it keep it.
   [[ $before == none || $before == "$(image_id "$tag")" ]] \
     || docker image rm "$before" > /dev/null 2>&1 || true

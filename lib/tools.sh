@@ -22,7 +22,8 @@ tools_ensure() {
   tools_needed || return 0
   local inputs
   inputs=$(image_inputs tools)
-  [[ $(image_label "$TOOLS_IMAGE") != "$inputs" ]] || return 0
+  ! image_is_current "$TOOLS_IMAGE" "$inputs" || return 0
+  base_ensure
   step image-tools "image gpuhub/tools (Compose and BuildKit, which this host lacks)" \
     tools_build "$inputs"
 }
@@ -31,7 +32,8 @@ tools_ensure() {
 tools_build() {
   local -a args=()
   mapfile -t args < <(proxy_args)
-  DOCKER_BUILDKIT=0 docker build "${args[@]}" --label "gpuhub.inputs=$1" --tag "$TOOLS_IMAGE" \
+  DOCKER_BUILDKIT=0 docker build "${args[@]}" --label "gpuhub.inputs=$1" \
+    --label "gpuhub.base-id=$(image_id "$BASE")" --tag "$TOOLS_IMAGE" \
     "$ROOT/images/tools"
 }
 

@@ -14,8 +14,6 @@ verb_build() {
   [[ ${#names[@]} -gt 0 ]] || names=(allocator proxy hub notebook)
   lock_state
   engine_ensure
-  base_ensure
-  tools_ensure
   image_ensure "${names[@]}"
   say "Built: $(for name in "${names[@]}"; do image_name "$name"; done | paste -sd ' ')"
 }
