@@ -6,7 +6,7 @@ VERBOSE=${VERBOSE:-}
 readonly FAILED=199  # exit status inside a step that has already said why
 exec 3>&2            # where `fail` speaks even when a step's output goes to its log
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 warn() { printf 'note: %s\n' "$*" >&3; }
 
 # fail WHAT WHAT_TO_DO: ends the command. Both are for a person; neither may be empty.
