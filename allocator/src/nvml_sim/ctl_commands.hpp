@@ -1,0 +1,58 @@
+// What nvml_sim_ctl does: makes the folder of a simulated machine and changes its load.
+// Layout of the folder: state/{machine.json,load.json}, dev/nvidia<minor>, lib/libnvidia-ml.so.1.
+// One writer at a time (a lock file guards changes of the load); readers need no lock.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "nvml_sim/machine.hpp"
+
+namespace gpuhub::nvml_sim {
+
+struct MachineSpec {
+  unsigned gpus = 0;         // 1..64
+  std::string model;         // key of a model
+  unsigned major = 0;        // of the nodes
+  unsigned host_number = 0;  // 0..65535; makes UUIDs of several hosts differ
+  std::string driver_version = "550.163.01";
+  int cuda_version = 12040;
+};
+
+// The machine with UUIDs GPU-51d00000-0000-4000-8000-<host, 4 digits><index, 8 digits>.
+[[nodiscard]] std::expected<Machine, std::string> make_machine(const MachineSpec& spec);
+
+// Brings the folder to this machine; what is right already is left alone, so it can be repeated.
+// The load of GPUs that stay is kept. Nodes of GPUs that are no more are removed. `library`, if
+// not empty, is copied in one step. `make_nodes` needs CAP_MKNOD. On error: what was done stays.
+[[nodiscard]] std::expected<void, std::string> init_folder(const std::string& folder,
+                                                           const Machine& machine,
+                                                           const std::string& library,
+                                                           bool make_nodes);
+
+// What to change of one GPU's load; absent: stays.
+struct LoadChange {
+  std::optional<unsigned> gpu_util;
+  std::optional<unsigned> mem_util;
+  std::optional<std::uint64_t> memory_used_mib;
+  std::optional<bool> lost;
+  std::optional<Process> add_process;  // replaces the one with the same pid
+  bool clear = false;                  // to idle, before the rest is applied
+};
+
+// `gpu` is a UUID or a minor number of machine.json.
+[[nodiscard]] std::expected<void, std::string> change_load(const std::string& folder,
+                                                           std::string_view gpu,
+                                                           const LoadChange& change);
+
+// Machine and load as a table for people; the error says which file is wrong and why.
+[[nodiscard]] std::expected<std::string, std::string> show_folder(const std::string& folder);
+
+// The highest character major of 240..254 (kept free for local use) that the text, in the form
+// of /proc/devices, does not list.
+[[nodiscard]] std::optional<unsigned> free_major(std::string_view proc_devices);
+
+}  // namespace gpuhub::nvml_sim

@@ -1,0 +1,74 @@
+// The simulated machine and its load as files: machine.json (what GPUs there are) and load.json
+// (what they are doing). Read strictly: the files come from outside, a wrong one is an error text
+// that names the key, never a crash. Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvml_sim/models.hpp"
+
+namespace gpuhub::nvml_sim {
+
+inline constexpr std::size_t kMaxGpus = 64;
+inline constexpr std::size_t kMaxProcesses = 1024;         // per GPU
+inline constexpr std::size_t kMaxFileBytes = 1U << 20U;  // of either file
+
+struct PciAddress {
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned device = 0;
+};
+
+struct Gpu {
+  std::string uuid;  // "GPU-" and 36 characters
+  const Model* model = nullptr;
+  unsigned minor = 0;  // its node is /dev/nvidia<minor>
+  PciAddress pci;
+};
+
+struct Machine {
+  std::string driver_version;
+  int cuda_version = 0;  // 1000 * major + 10 * minor, as the driver says it
+  unsigned major = 0;    // of the device nodes
+  std::vector<Gpu> gpus;  // by minor; uuids, minors and addresses are distinct
+};
+
+enum class ProcessKind { compute, graphics, mps };
+
+struct Process {
+  unsigned pid = 0;
+  std::uint64_t memory_mib = 0;
+  unsigned gpu_util = 0;  // percent
+  ProcessKind kind = ProcessKind::compute;
+};
+
+struct Load {
+  unsigned gpu_util = 0;  // percent, as all four
+  unsigned mem_util = 0;
+  unsigned encoder_util = 0;
+  unsigned decoder_util = 0;
+  std::uint64_t memory_used_mib = 0;
+  bool lost = false;  // the GPU has fallen off the bus: every call about it says so
+  std::vector<Process> processes;
+};
+
+using Loads = std::map<std::string, Load, std::less<>>;  // by uuid; absent: idle
+
+[[nodiscard]] std::expected<Machine, std::string> parse_machine(std::string_view json);
+[[nodiscard]] std::expected<Loads, std::string> parse_loads(std::string_view json);
+
+// The text that parses to the same value; ends with a newline.
+[[nodiscard]] std::string to_json(const Machine& machine);
+[[nodiscard]] std::string to_json(const Loads& loads);
+
+// "00000000:07:00.0", as NVML prints it; the domain with 4 digits if `legacy`.
+[[nodiscard]] std::string to_string(const PciAddress& address, bool legacy = false);
+// Accepts 4 or 8 digits of domain, or none, in either case. Function must be 0.
+[[nodiscard]] std::expected<PciAddress, std::string> parse_pci(std::string_view text);
+
+}  // namespace gpuhub::nvml_sim
