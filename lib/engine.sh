@@ -60,8 +60,9 @@ engine_may_be_made() {
   fi
   is_root || fail "no container engine answers, and only root can install or start one" \
     "once: sudo ./gpuhub up   (later ups need no root: sudo usermod -aG docker $(id -un))"
-  has dockerd || has apt-get || fail "no container engine answers and this is not a Debian or Ubuntu" \
-    "install Docker Engine 20.10 or newer with your distribution's means, then run this again"
+  has dockerd || has apt-get \
+    || fail "no container engine answers and this is not a Debian or Ubuntu" \
+      "install Docker Engine 20.10 or newer with your distribution's means, then run this again"
 }
 
 engine_make() {

@@ -8,7 +8,8 @@ has_systemd() { [[ -d /run/systemd/system ]]; }
 # host_release [OS_RELEASE]: "debian 13 trixie", "ubuntu 24.04 noble".
 host_release() {
   # shellcheck source=/dev/null
-  (. "${1:-/etc/os-release}" && printf '%s %s %s\n' "${ID:-unknown}" "${VERSION_ID:-0}" "${VERSION_CODENAME:-none}")
+  (. "${1:-/etc/os-release}" \
+    && printf '%s %s %s\n' "${ID:-unknown}" "${VERSION_ID:-0}" "${VERSION_CODENAME:-none}")
 }
 
 # NVIDIA display or 3D controllers on the PCI bus, one address each line.
@@ -21,7 +22,8 @@ nvidia_cards() {
   done
 }
 
-# A number free for made-up character devices, lowest first: the kernel hands its own out from the top.
+# A number free for made-up character devices, lowest first: the kernel hands its own out from
+# the top.
 free_major() {
   local used major
   used=" $(awk '/^Block/ {exit} $1 ~ /^[0-9]+$/ {printf "%s ", $1}' "${1:-/proc/devices}")"
@@ -29,10 +31,6 @@ free_major() {
     [[ $used == *" $major "* ]] || { printf '%s\n' "$major"; return 0; }
   done
   return 1
-}
-
-major_is_free() {
-  ! awk '/^Block/ {exit} {print $1}' "${2:-/proc/devices}" | grep -qx "$1"
 }
 
 # The host's trusted certificates with its extra ones, if it has extra ones; else nothing.

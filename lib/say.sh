@@ -24,6 +24,7 @@ trap_error() {
   local status=$1 command=$2 file=$3 line=$4
   trap - ERR
   [[ $status -ne $FAILED ]] || exit "$FAILED"
+  # shellcheck disable=SC2016  # the backquotes are for the reader
   printf '\nerror: %s:%s: `%s` ended with %s\n   do: run it again with --verbose; %s\n' \
     "${file#"$ROOT/"}" "$line" "$command" "$status" "./gpuhub doctor tells what is wrong" >&3
   exit 1
@@ -36,7 +37,7 @@ elapsed() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 step() {
   local name=$1 title=$2 start=$SECONDS status=0 pid log
   shift 2
-  mkdir -p "$STATE/log" || fail "cannot write to $STATE" "make it yours: sudo chown -R $(id -un) $STATE"
+  mkdir -p "$STATE/log"
   log=$STATE/log/$name.log
   if [[ -n $VERBOSE ]]; then
     say "- $title"
@@ -88,8 +89,8 @@ poll() {
 
 # Two commands that change things must not run at once. Kept until this process ends.
 lock_state() {
-  mkdir -p "$STATE" 2> /dev/null && [[ -w $STATE ]] \
-    || fail "cannot write to $STATE" "make it yours: sudo chown -R $(id -un) '$ROOT'"
+  mkdir -p "$STATE" 2> /dev/null || true
+  [[ -w $STATE ]] || fail "cannot write to $STATE" "make it yours: sudo chown -R $(id -un) '$ROOT'"
   exec 9> "$STATE/lock"
   flock -n 9 || fail "another gpuhub command is at work here" "wait until it is done"
 }

@@ -30,8 +30,9 @@ secrets_ensure() {
 }
 
 secrets_make() {
-  docker run --rm -i --network none --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE \
-    --cap-add FOWNER --mount type=volume,source=gpuhub_secrets-hub,target=/hub \
+  docker run --rm -i --network none --user 0:0 --cap-drop ALL --cap-add CHOWN \
+    --cap-add DAC_OVERRIDE --cap-add FOWNER \
+    --mount type=volume,source=gpuhub_secrets-hub,target=/hub \
     --mount type=volume,source=gpuhub_secrets-proxy,target=/proxy \
     "$(image_name proxy)" make-secrets "$1" "$(setting ADDRESS)"
 }
@@ -41,8 +42,9 @@ certificate_check() {
   local key
   [[ $(setting TLS) == files ]] || return 0
   for key in TLS_CERT TLS_KEY; do
-    [[ -r $(setting "$key") ]] || fail "$(setting "$key") (gpuhub.toml, [tls]) cannot be read by $(id -un)" \
-      "correct the path, or run this as a user who may read it (sudo)"
+    [[ -r $(setting "$key") ]] \
+      || fail "$(setting "$key") (gpuhub.toml, [tls]) cannot be read by $(id -un)" \
+        "correct the path, or run this as a user who may read it (sudo)"
   done
 }
 

@@ -14,8 +14,9 @@ service_state() {
   local id
   id=$(service_container "$1")
   [[ -n $id ]] || { say "absent none"; return; }
-  docker inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
-    "$id" 2> /dev/null || say "absent none"
+  docker inspect --format \
+    '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' "$id" \
+    2> /dev/null || say "absent none"
 }
 
 services_healthy() {
@@ -74,6 +75,15 @@ service_log() {
   id=$(service_container "$1")
   [[ -n $id ]] || { say "no container"; return 0; }
   docker logs "${@:2}" "$id" 2>&1
+}
+
+# port_is_ours ADDRESS PORT: our proxy publishes it.
+port_is_ours() {
+  local id
+  id=$(service_container proxy)
+  [[ -n $id ]] || return 1
+  docker inspect --format '{{json .HostConfig.PortBindings}}' "$id" \
+    | grep -qF "\"$1\",\"HostPort\":\"$2\""
 }
 
 # The allocator's gpuctl.

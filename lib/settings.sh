@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# gpuhub.toml: written once, checked by its one reader (gpu-allocator), exported for Compose and hub.
+# gpuhub.toml: written once, checked by its one reader (gpu-allocator), exported for Compose and
+# the hub.
 
 readonly SETTINGS=$ROOT/gpuhub.toml
 readonly CONFIG=$STATE/config
@@ -18,8 +19,9 @@ settings_text() {
 
 simulation_text() {
   [[ $1 -gt 0 ]] || return 0
-  printf '%s\n' "# Made-up GPUs, because this machine had none at the first \`up\`. Remove this section" \
-    "# once it has real ones." "[simulation]" "gpus = $1                     # 1 to 16" \
+  printf '%s\n' "# Made-up GPUs, because this machine had none at the first \`up\`." \
+    "# Remove this section once it has real ones." "[simulation]" \
+    "gpus = $1                     # 1 to 16" \
     'model = "A100-40G"           # A100-40G, H100-80G, RTX-4090' ""
 }
 
@@ -28,7 +30,10 @@ settings_simulate() {
   awk -v gpus="$2" '
     /^[[:space:]]*\[/ { inside = ($0 ~ /^[[:space:]]*\[[[:space:]]*simulation[[:space:]]*\]/) }
     inside && /^[[:space:]]*\[/ { seen = 1 }
-    inside && /^[[:space:]]*gpus[[:space:]]*=/ { sub(/=[[:space:]]*[^#[:space:]]*/, "= " gpus); done = 1 }
+    inside && /^[[:space:]]*gpus[[:space:]]*=/ {
+      sub(/=[[:space:]]*[^#[:space:]]*/, "= " gpus)
+      done = 1
+    }
     { print }
     END {
       if (!seen) printf "\n[simulation]\ngpus = %s\nmodel = \"A100-40G\"\n", gpus
@@ -56,8 +61,8 @@ settings_ensure() {
   fi
 }
 
-# settings_reader MOUNTS… -- ARGS…: gpu-allocator with the file at its own path, so that its errors
-# name the host's file.
+# settings_reader MOUNTS… -- ARGS…: gpu-allocator with the file at its own path, so that its
+# errors name the host's file.
 settings_reader() {
   local -a mounts=(--mount "type=bind,source=$SETTINGS,target=$SETTINGS,readonly")
   while [[ $1 != -- ]]; do

@@ -8,13 +8,17 @@ simulation_ensure() {
   local gpus=$1 model=$2 major
   docker volume inspect "$SIM_VOLUME" > /dev/null 2>&1 \
     || docker volume create --label gpuhub.made=1 "$SIM_VOLUME" > /dev/null
-  major=$(free_major) || fail "no number from 240 to 254 is free for simulated GPUs (/proc/devices)" \
-    "unload a driver that takes one"
-  docker run --rm --network none --user 0:0 --cap-drop ALL --cap-add MKNOD --cap-add FOWNER \
+  major=$(free_major) \
+    || fail "no number from 240 to 254 is free for simulated GPUs (/proc/devices)" \
+      "unload a driver that takes one"
+  docker run --rm --network none --user 0:0 --cap-drop ALL --cap-add MKNOD \
     --mount "type=volume,source=$SIM_VOLUME,target=/sim" "$(image_name allocator)" \
-    nvml_sim_ctl make --dir /sim --gpus "$gpus" --model "$model" --major "$major" \
-    --host-name "$(uname -n)"
+    nvml_sim_ctl init /sim --gpus "$gpus" --model "$model" --major "$major" \
+    --host-number "$(host_number "$(uname -n)")" --library /opt/nvml_sim/libnvidia-ml.so.1
 }
+
+# From the host's name, so that made-up UUIDs of two hosts differ and stay the same.
+host_number() { printf '%d\n' "0x$(printf '%s' "$1" | sha256sum | cut -c 1-4)"; }
 
 simulation_path() { docker volume inspect --format '{{.Mountpoint}}' "$SIM_VOLUME"; }
 
@@ -31,7 +35,9 @@ gpu_access() {
   fi
 }
 
-driver_works() { [[ -e ${1:-/proc/driver/nvidia/version} ]] && has nvidia-smi && nvidia-smi -L > /dev/null 2>&1; }
+driver_works() {
+  [[ -e /proc/driver/nvidia/version ]] && has nvidia-smi && nvidia-smi -L > /dev/null 2>&1
+}
 
 toolkit_there() { has nvidia-ctk || has nvidia-container-runtime-hook; }
 
@@ -48,8 +54,8 @@ gpu_remedy() {
 (or play with made-up GPUs: ./gpuhub up --simulate 4)"
   elif ! toolkit_there; then
     fail "NVIDIA's container toolkit is not installed" \
-      "install nvidia-container-toolkit (see docs/install.md), then: sudo nvidia-ctk runtime configure
-sudo systemctl restart docker"
+      "install nvidia-container-toolkit (see docs/install.md), then:
+sudo nvidia-ctk runtime configure && sudo systemctl restart docker"
   else
     fail "the engine cannot hand out the GPUs, though driver and toolkit are there" \
       "sudo nvidia-ctk runtime configure && sudo systemctl restart docker

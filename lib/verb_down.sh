@@ -38,7 +38,8 @@ down_services() {
   docker network ls -q --filter label=com.docker.compose.project=gpuhub | down_each docker network rm
   running=$(notebooks -q | wc -l)
   say "gpuhub is down. Data, settings and images are kept; ./gpuhub up brings it back."
-  [[ $running -eq 0 ]] || say "People's notebooks go on: $running. They keep their GPUs (--all would remove them)."
+  [[ $running -eq 0 ]] \
+    || say "People's notebooks go on: $running. They keep their GPUs (--all would remove them)."
 }
 
 down_container() {
@@ -52,6 +53,7 @@ down_each() {
   while read -r item; do "$@" "$item" > /dev/null; done
 }
 
+our_networks() { docker network ls --format '{{.Name}}' | grep '^gpuhub_' || true; }
 our_volumes() { docker volume ls --format '{{.Name}}' | grep -E '^gpuhub(_|-home-|-e2e-)' || true; }
 home_volumes() { docker volume ls --format '{{.Name}}' | grep '^gpuhub-home-' || true; }
 
@@ -60,7 +62,7 @@ down_all() {
   notebooks -aq | down_each docker rm -f -v
   down_services > /dev/null
   docker ps -aq --filter label=gpuhub.tools=1 | down_each docker rm -f
-  docker network ls --format '{{.Name}}' | grep '^gpuhub_' | down_each docker network rm || true
+  our_networks | down_each docker network rm
   our_volumes | down_each docker volume rm
   down_images
   down_files
@@ -69,7 +71,7 @@ down_all() {
   fi
   rm -rf "$STATE"
   say "Nothing of gpuhub is left but this checkout." \
-    "Not removed: installed packages (docker.io) and the engine's build cache (docker builder prune)."
+    "Not removed: installed packages (docker.io), the engine's build cache (docker builder prune)."
 }
 
 down_confirm() {
@@ -83,7 +85,8 @@ down_confirm() {
   [[ -z $1 ]] || return 0
   [[ -t 0 ]] || fail "not confirmed" "./gpuhub down --all --yes"
   read -r -p 'Type "remove" to go on: ' answer
-  [[ $answer == remove ]] || fail "not confirmed; nothing was removed" "type the word remove, or add --yes"
+  [[ $answer == remove ]] \
+    || fail "not confirmed; nothing was removed" "type the word remove, or add --yes"
 }
 
 # Those that carry our label; the base only if we made it.
@@ -97,7 +100,7 @@ down_images() {
   fi
 }
 
-# An absent CDI folder was made by the engine when the allocator mounted it.
+# A gpuhub.toml that a person has changed is theirs.
 down_files() {
   local written=$STATE/written
   if [[ -e $SETTINGS && -r $written && $(sha256sum < "$SETTINGS") == "$(< "$written")" ]]; then

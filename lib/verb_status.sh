@@ -12,17 +12,18 @@ verb_status() {
     gpuctl leases || true
   fi
   say "" "Notebooks running: $(notebooks -q | wc -l)" "Address: $(setting PUBLIC_URL)"
-  services_healthy || fail "not all services are healthy" "./gpuhub up, or ./gpuhub doctor to learn why"
+  services_healthy \
+    || fail "not all services are healthy" "./gpuhub up, or ./gpuhub doctor to learn why"
 }
 
 status_services() {
-  local name id since
+  local name id since state health
   printf '%-10s %-9s %-10s %s\n' SERVICE STATE HEALTH SINCE
   for name in "${SERVICES[@]}"; do
     id=$(service_container "$name")
     since=-
     [[ -z $id ]] || since=$(docker inspect --format '{{.State.StartedAt}}' "$id" | cut -c 1-19)
-    # shellcheck disable=SC2046  # two words on purpose
-    printf '%-10s %-9s %-10s %s\n' "$name" $(service_state "$name") "$since"
+    read -r state health <<< "$(service_state "$name")"
+    printf '%-10s %-9s %-10s %s\n' "$name" "$state" "$health" "$since"
   done
 }

@@ -35,8 +35,9 @@ verb_up() {
 # What can be known before anything is changed.
 up_check() {
   [[ $(uname -s) == Linux ]] || fail "gpuhub runs on Linux" "use a Linux machine"
-  [[ $ROOT =~ ^[A-Za-z0-9@._/+-]+$ ]] || fail "the path of this checkout has characters that mounts cannot carry" \
-    "move it to a path of letters, digits, . _ + @ -"
+  [[ $ROOT =~ ^[A-Za-z0-9@._/+-]+$ ]] \
+    || fail "the path of this checkout has characters that mounts cannot carry" \
+      "move it to a path of letters, digits, . _ + @ -"
   has flock || fail "flock is missing" "install util-linux"
   gpus_check "$1"
 }
@@ -48,17 +49,10 @@ up_settings_fit() {
   address=$(setting ADDRESS)
   port=$(setting PORT)
   certificate_check
-  if ! up_port_is_ours "$address" "$port" && port_answers "$address" "$port"; then
+  if ! port_is_ours "$address" "$port" && port_answers "$address" "$port"; then
     fail "something else listens on $address:$port" \
       "stop it, or choose another port in gpuhub.toml, [hub]"
   fi
-}
-
-up_port_is_ours() {
-  local id
-  id=$(service_container proxy)
-  [[ -n $id ]] || return 1
-  [[ $(docker inspect --format '{{json .HostConfig.PortBindings}}' "$id") == *"\"$1\",\"HostPort\":\"$2\""* ]]
 }
 
 # Ours is built; another one must be there or come from a registry.
