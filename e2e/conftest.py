@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import driver, engine, evidence, seed
+from harness import driver, engine, evidence, product, report, seed
 from harness.testhost import HostSpec, TestHost
+from harness.world import World, shared_uses
 
 OUT = Path(os.environ.get("E2E_OUT", "/out"))
 PRODUCT_IMAGES = [engine.image(name) for name in ("allocator", "hub", "proxy", "notebook")]
@@ -68,7 +69,50 @@ def nvidia(machines: Machines) -> TestHost:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    report = (yield).get_result()
-    if report.failed:
+    result = (yield).get_result()
+    if result.failed:
         hosts = item.config.stash.get(evidence.HOSTS, {})
-        report.sections += evidence.gather(hosts, OUT / "evidence" / f"{item.name}-{call.when}")
+        result.sections += evidence.gather(hosts, OUT / "evidence" / f"{item.name}-{call.when}")
+
+
+class Worlds:
+    """The product on each kind of machine, brought up when first asked for."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
+        self._up: dict[str, World] = {}
+
+    def get(self, kind: str) -> World:
+        if kind not in self._up:
+            host = self._request.getfixturevalue(kind)
+            self._up[kind] = World.bring_up(host, product.settings(host))
+        return self._up[kind]
+
+
+@pytest.fixture(scope="session")
+def worlds(request: pytest.FixtureRequest, machines: Machines) -> Worlds:
+    return Worlds(request)
+
+
+def watched(world: World, one_slot: bool) -> Iterator[World]:
+    """Lend the world to a test; then stop all and see that nothing is left and nothing was shared."""
+    since = world.now_ns()
+    yield world
+    world.stop_everything()
+    world.await_nothing_left()
+    if one_slot:
+        assert shared_uses(world.uses(since)) == []
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> Iterator[World]:
+    """The product on a plain engine, all GPUs free, one slot each."""
+    yield from watched(worlds.get("plain"), one_slot=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if report.lines():
+        terminalreporter.section("measured")
+        for line in report.lines():
+            terminalreporter.write_line(line)
+        (OUT / "numbers.txt").write_text("\n".join(report.lines()) + "\n")

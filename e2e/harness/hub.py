@@ -1,0 +1,157 @@
+"""The hub as its people see it: the log-in form, the REST API, the pages."""
+
+import html
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from .poll import poll
+from .testhost import TestHost
+
+PORT = 18000  # the test host's tunnel to 127.0.0.1:8000
+READY_SECONDS = 90
+
+
+class Refused(AssertionError):
+    """The hub did not let somebody in; carries the words of the page."""
+
+
+def words_of(page: str) -> str:
+    """What a person reads on an HTML page, in one line."""
+    text = re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", page)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+@dataclass
+class Person:
+    """Somebody who is logged in: a browser's cookies and a token for the API."""
+
+    host: TestHost
+    name: str
+    browser: httpx.Client
+    token: str = field(default="", repr=False)
+
+    @property
+    def base(self) -> str:
+        return f"http://{self.host.address}:{PORT}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"token {self.token}"}
+
+    def call(self, method: str, path: str, **more) -> httpx.Response:
+        """One call of the REST API or of a server behind the proxy, with the token."""
+        return httpx.request(
+            method, self.base + path, headers=self.headers, timeout=60, follow_redirects=True, **more
+        )
+
+    def api(self, method: str, path: str, **more) -> httpx.Response:
+        return self.call(method, f"/hub/api{path}", **more)
+
+    def page(self, path: str) -> httpx.Response:
+        """A page as the person's browser gets it."""
+        return self.browser.get(self.base + path, follow_redirects=True)
+
+    def ask(self, profile: str, server: str = "", user: str = "") -> httpx.Response:
+        """Ask for a server; the answer is the hub's, whatever it is."""
+        return self.api("POST", server_path(user or self.name, server), json={"profile": profile})
+
+    def start(self, profile: str = "one-gpu", server: str = "") -> dict:
+        """Ask for a server and wait until it serves."""
+        answer = self.ask(profile, server)
+        assert answer.status_code in (201, 202), f"{answer.status_code}: {answer.text}"
+        return self.await_ready(server)
+
+    def await_ready(self, server: str = "") -> dict:
+        def look() -> dict | None:
+            model = self.server(server)
+            if model is None:
+                raise Gone(f"server {self.name}/{server} is not there any more")
+            return model
+
+        return poll(
+            f"server {self.name}/{server} ready",
+            look,
+            lambda model: model and model["ready"],
+            seconds=READY_SECONDS,
+            every=0.25,
+        )
+
+    def stop(self, server: str = "") -> httpx.Response:
+        return self.api("DELETE", server_path(self.name, server))
+
+    def await_stopped(self, server: str = "", seconds: float = 60) -> None:
+        poll(
+            f"server {self.name}/{server} stopped",
+            lambda: self.server(server),
+            lambda model: model is None or (not model["ready"] and not model["pending"]),
+            seconds=seconds,
+        )
+
+    def server(self, server: str = "", user: str = "") -> dict | None:
+        """The hub's model of a server, or None if there is none."""
+        answer = self.api("GET", f"/users/{user or self.name}?include_stopped_servers")
+        answer.raise_for_status()
+        return answer.json()["servers"].get(server)
+
+
+class Gone(AssertionError):
+    """The server that is waited for is not there."""
+
+
+def server_path(user: str, server: str) -> str:
+    return f"/users/{user}/servers/{server}" if server else f"/users/{user}/server"
+
+
+def log_in(host: TestHost, name: str, password: str) -> Person:
+    """Log in by the form, as a browser does. Raises Refused with what the page says."""
+    browser = httpx.Client(timeout=60)
+    person = Person(host, name, browser)
+    form = browser.get(f"{person.base}/hub/login", follow_redirects=True)
+    form.raise_for_status()
+    found = re.search(r'name="_xsrf" value="([^"]+)"', form.text)
+    assert found, "the log-in form has no _xsrf field"
+    data = {"username": name, "password": password, "_xsrf": html.unescape(found[1])}
+    answer = browser.post(f"{person.base}/hub/login?next=%2Fhub%2Fhome", data=data)
+    if answer.status_code != 302:
+        raise Refused(f"{answer.status_code}: {words_of(answer.text)}")
+    browser.get(f"{person.base}/hub/home").raise_for_status()
+    person.token = _make_token(person)
+    return person
+
+
+def _make_token(person: Person) -> str:
+    xsrf = next(c.value for c in person.browser.cookies.jar if c.name == "_xsrf")
+    answer = person.browser.post(
+        f"{person.base}/hub/api/users/{person.name}/tokens",
+        headers={"X-XSRFToken": str(xsrf)},
+        json={"note": "e2e"},
+    )
+    assert answer.status_code == 201, f"no token: {answer.status_code} {answer.text}"
+    return answer.json()["token"]
+
+
+def at_once[T](*works: Callable[[], T]) -> list[T]:
+    """Do several things at the same time; the first failure is raised when all have ended."""
+    results: list[T | None] = [None] * len(works)
+    wrong: list[BaseException] = []
+    gate = threading.Barrier(len(works))
+
+    def one(index: int, work: Callable[[], T]) -> None:
+        gate.wait()
+        try:
+            results[index] = work()
+        except BaseException as problem:  # noqa: BLE001 - handed to the caller below
+            wrong.append(problem)
+
+    threads = [threading.Thread(target=one, args=pair) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if wrong:
+        raise wrong[0]
+    return results  # type: ignore[return-value]

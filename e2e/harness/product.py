@@ -1,0 +1,93 @@
+"""The product in a test host: installed from this checkout, configured, brought up and down."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from .engine import Done
+from .testhost import TestHost
+
+CHECKOUT = Path(os.environ.get("E2E_CHECKOUT", "/src"))
+PLACE = "/opt/gpuhub"
+UP_SECONDS = 240
+PASSWORD = "correct-horse-7"  # noqa: S105 - of accounts that live as long as a test host
+ADMIN = "boss"
+
+
+def install(host: TestHost) -> None:
+    """Copy what belongs to the checkout, committed or not, without what is built."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    names = [n for n in listed.split(b"\0") if n and os.path.lexists(CHECKOUT / os.fsdecode(n))]
+    host.exec("mkdir", "-p", PLACE)
+    pack = ["tar", "c", "--null", "--no-recursion", "-T", "-"]
+    unpack = ["docker", "exec", "-i", host.container, "tar", "x", "--no-same-owner", "-C", PLACE]
+    with subprocess.Popen(unpack, stdin=subprocess.PIPE) as reader:
+        subprocess.run(
+            pack, cwd=CHECKOUT, input=b"\0".join(names), stdout=reader.stdin, check=True
+        )
+        assert reader.stdin
+        reader.stdin.close()
+    assert reader.returncode == 0, "the checkout was not unpacked"
+
+
+def gpuhub(host: TestHost, *args: str, check: bool = True) -> Done:
+    return host.exec(f"{PLACE}/gpuhub", *args, check=check, seconds=UP_SECONDS)
+
+
+def configure(host: TestHost, text: str) -> None:
+    host.write(f"{PLACE}/gpuhub.toml", text)
+
+
+def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
+    """The text of gpuhub.toml for this kind of host. The timeouts are short, for the tests' sake."""
+    lines = [
+        "[hub]",
+        f'admins = ["{ADMIN}"]',
+        'start_timeout = "20s"',
+        "[allocator]",
+        'bind_timeout = "25s"',
+        "[gpus]",
+        f"slots = {slots}",
+        'driver = "auto"',
+        PROFILES,
+    ]
+    lines += ['[notebook]', 'memory = "1GiB"']
+    if host.spec.gpu_access == "plain":  # else the host has its own
+        lines += ["[simulation]", f"gpus = {host.spec.gpus}"]
+    return "\n".join([*lines, extra, ""])
+
+
+PROFILES = """
+[[profiles]]
+slug = "no-gpu"
+display_name = "No GPU"
+gpus = 0
+[[profiles]]
+slug = "one-gpu"
+display_name = "1 GPU"
+gpus = 1
+default = true
+[[profiles]]
+slug = "two-gpus"
+display_name = "2 GPUs"
+gpus = 2
+[[profiles]]
+slug = "all-gpus"
+display_name = "All GPUs"
+gpus = "all"
+"""
+
+
+def add_account(host: TestHost, name: str, password: str = PASSWORD) -> None:
+    """An account of the host, as an admin makes one."""
+    host.exec("useradd", "-M", "-s", "/bin/bash", name)
+    set_password(host, name, password)
+
+
+def set_password(host: TestHost, name: str, password: str) -> None:
+    host.exec("chpasswd", stdin=f"{name}:{password}\n")

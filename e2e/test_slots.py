@@ -1,0 +1,40 @@
+"""Oversubscription: with two slots a third and a fourth person share, on the least used GPU."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import Worlds, watched
+from harness.allocator import uuids_of
+from harness.hub import at_once
+from harness.world import World
+
+
+@pytest.fixture
+def two_of_two_slots(worlds: Worlds) -> Iterator[World]:
+    """Two GPUs with two slots each; somebody else has the other two to himself."""
+    for world in watched(worlds.get("plain"), one_slot=False):
+        uuids = world.allocator.uuids()
+        held = world.allocator.ask("filler", {"uuids": uuids[2:]}, "slots-filler", mode="exclusive")
+        assert held.status == 201, held
+        for uuid in uuids[:2]:
+            patched = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": 2})
+            assert patched.status == 200, patched
+        yield world
+        for uuid in uuids[:2]:
+            world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": 1})
+
+
+def test_third_and_fourth_get_the_least_used(two_of_two_slots: World) -> None:
+    world = two_of_two_slots
+    uuids = world.allocator.uuids()
+    people = [world.person(name) for name in ("ana", "bo", "cy", "di", "ed")]
+    at_once(*[lambda p=p: p.start() for p in people[:2]])
+    first = [uuids_of(world.lease(p))[0] for p in people[:2]]
+    assert sorted(first) == sorted(uuids[:2]), "each has a GPU of his own while there is one"
+    at_once(*[lambda p=p: p.start() for p in people[2:4]])
+    everyone = Counter(uuids_of(world.lease(p))[0] for p in people[:4])
+    assert everyone == {uuid: 2 for uuid in uuids[:2]}
+    refused = people[4].ask("one-gpu")
+    assert refused.status_code == 409, refused.text

@@ -1,0 +1,119 @@
+"""Starts and stops that cross each other. `world` sees afterwards that no GPU was ever shared."""
+
+import time
+
+from harness.allocator import uuids_of
+from harness.hub import Person, at_once
+from harness.poll import poll
+from harness.world import World
+
+DELAYS_S = (0.0, 0.05, 0.15, 0.3, 0.5, 0.8, 1.2, 2.0)
+
+
+def ask_until_taken(person: Person, profile: str = "one-gpu") -> None:
+    """Ask again while the hub says that the old server is still stopping."""
+    answer = poll(
+        "start accepted",
+        lambda: person.ask(profile),
+        lambda a: a.status_code in (201, 202) or "pending" not in a.text,
+        seconds=40,
+    )
+    assert answer.status_code in (201, 202), f"{answer.status_code}: {answer.text}"
+
+
+def test_stop_and_start_again_at_once(world: World) -> None:
+    ana = world.person("ana")
+    ana.start("all-gpus")
+    for _ in range(2):
+        old = world.lease(ana)
+        ana.stop()
+        ask_until_taken(ana, "all-gpus")
+        ana.await_ready()
+        assert world.lease(ana)["id"] != old["id"]
+        assert world.allocator.lease(old["id"])["state"] == "ended"
+        assert len(world.notebooks()) == 1
+
+
+def test_cancelled_at_each_stage(world: World) -> None:
+    """Nothing is left, whatever the spawn was doing when its owner changed his mind."""
+    ana = world.person("ana")
+    stages = set()
+    for delay_s in DELAYS_S:
+        answer = ana.ask("one-gpu")
+        assert answer.status_code in (201, 202), answer.text
+        time.sleep(delay_s)  # the stage is what this chooses; nothing is waited for
+        live = world.allocator.leases(user=ana.name)
+        stages.add(live[0]["state"] if live else "none")
+        ana.stop()
+        ana.await_stopped()
+        world.await_nothing_left()
+    print(f"cancelled while the lease was: {sorted(stages)}")
+    assert "active" in stages
+    ana.start()
+
+
+def test_ten_asks_for_four_gpus(world: World) -> None:
+    """Four get one each, the others are refused in words; nobody waits for nothing."""
+    people = [world.person("p") for _ in range(6)]
+    answers = at_once(*[lambda p=p: p.ask("one-gpu") for p in people])
+    winners = [p for p, a in zip(people, answers, strict=True) if a.status_code in (201, 202)]
+    refused = [a for a in answers if a.status_code not in (201, 202)]
+    winners = [p for p in winners if settled(p)]
+    assert len(winners) == 4, [a.text for a in answers]
+    for answer in refused:
+        assert answer.status_code == 409
+        assert "No GPU is free" in answer.json()["message"]
+    held = [uuids_of(world.lease(p))[0] for p in winners]
+    assert sorted(held) == sorted(world.allocator.uuids())
+
+
+def settled(person: Person) -> bool:
+    """Whether an accepted ask became a server; the refusal may come after the 202."""
+    model = poll(
+        f"{person.name}'s start settled",
+        person.server,
+        lambda m: m is None or m["ready"] or not m["pending"],
+        seconds=90,
+    )
+    return model is not None and model["ready"]
+
+
+def test_container_left_in_created(world: World) -> None:
+    """A container of the same name, created and never started, is in nobody's way."""
+    ana = world.person("ana")
+    ana.start()
+    name = world.notebook(ana)["Name"].removeprefix("/")
+    ana.stop()
+    world.await_nothing_left()
+    image = world.host.docker("images", "-q", "gpuhub/notebook").out.strip()
+    left = world.host.docker("create", "--name", name, "--label", "gpuhub.notebook=1", image).out
+    ana.start()
+    assert world.notebook(ana)["Id"] != left.strip()
+
+
+def test_created_container_of_an_expired_lease_is_removed(world: World) -> None:
+    asked = world.allocator.ask("fay", {"all": True}, "created-1").json
+    create = ["create", *asked["inject"]["docker_run"], "debian:trixie-slim", "sleep", "600"]
+    container = world.host.docker(*create).out.strip()
+    ended = world.allocator.await_ended(asked["id"], seconds=40)
+    assert ended["reason"] == "expired"
+    poll("removed", lambda: world.host.inspect(container) is None)
+
+
+def test_started_again_after_its_lease_ended(world: World) -> None:
+    """`docker start` of an old container is a conflict: reported, and its GPUs are not granted."""
+    asked = world.allocator.ask("gil", {"all": True}, "old-1").json
+    create = ["create", *asked["inject"]["docker_run"], "debian:trixie-slim", "sleep", "600"]
+    container = world.host.docker(*create).out.strip()
+    path = f"/v1/leases/{asked['id']}/bind"
+    bound = world.allocator.call("POST", path, {"container": container, "epoch": asked["epoch"]})
+    assert bound.status == 200, bound
+    world.host.docker("start", container)
+    world.host.docker("kill", container)
+    world.allocator.await_ended(asked["id"])
+    world.host.docker("start", container)
+    poll("conflict seen", lambda: all(gpu["conflicts"] for gpu in world.allocator.gpus()))
+    refused = world.allocator.ask("hal", {"count": 1}, "old-2")
+    assert refused.problem == "no-gpu-free", refused
+    world.host.docker("rm", "-f", container)
+    poll("conflict over", lambda: not any(gpu["conflicts"] for gpu in world.allocator.gpus()))
