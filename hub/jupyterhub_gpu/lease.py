@@ -1,0 +1,206 @@
+"""A lease as the allocator tells it, and how to apply it to a container.
+
+Plain values: no I/O, nothing of JupyterHub. Used by the client and the spawner.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STATES = ("queued", "granted", "active", "ending", "ended")
+INJECTABLE = ("DeviceRequests", "Devices", "Mounts")
+
+
+class BadLease(ValueError):
+    """The allocator's answer is not a lease. Names the field."""
+
+
+class ConflictingConfig(ValueError):
+    """The admin's settings already give devices that the lease decides about."""
+
+    def __init__(self, setting: str, lease_id: str) -> None:
+        super().__init__(
+            f"{setting} is set in the hub's configuration, but lease {lease_id} decides which "
+            "devices a server gets: remove that setting"
+        )
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One leased GPU. The index is only shown."""
+
+    uuid: str
+    index: int
+    model: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lease: hub, user and the server's name (empty: the default server)."""
+
+    hub: str
+    user: str
+    server: str
+
+
+@dataclass(frozen=True)
+class Inject:
+    """What the container gets, in the Docker API's own names."""
+
+    host_config: Mapping[str, list[dict[str, Any]]]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One lease. `inject` is there only while it is granted or active."""
+
+    id: str
+    request_id: str
+    owner: Owner
+    state: str
+    gpus: tuple[Gpu, ...]
+    epoch: str
+    container: str | None
+    reason: str | None
+    exit_code: int | None
+    oom_killed: bool | None
+    ended_at: str | None
+    inject: Inject | None
+
+    @classmethod
+    def parse(cls, told: object) -> Lease:
+        """Parse the allocator's JSON. Raises BadLease.
+
+        Fields that only describe may be added by later allocators and are passed over; what is
+        to be injected is taken whole or not at all.
+        """
+        top = _Fields(told, "lease")
+        owner = _Fields(top.take("owner", dict), "lease.owner")
+        state = top.take("state", str)
+        if state not in STATES:
+            raise BadLease(f"lease.state: {state!r} is not one of {', '.join(STATES)}")
+        inject = top.take_or_none("inject", dict)
+        if inject is None and state == "granted":
+            raise BadLease("lease.inject is missing from a granted lease")
+        return cls(
+            id=top.take("id", str),
+            request_id=top.take("request_id", str),
+            owner=Owner(*(owner.take(key, str) for key in ("hub", "user", "server"))),
+            state=state,
+            gpus=tuple(_parse_gpu(item) for item in top.take("gpus", list)),
+            epoch=top.take("epoch", str),
+            container=top.take_or_none("container", str),
+            reason=top.take_or_none("reason", str),
+            exit_code=top.take_or_none("exit_code", int),
+            oom_killed=top.take_or_none("oom_killed", bool),
+            ended_at=top.take_or_none("ended_at", str),
+            inject=None if inject is None else _parse_inject(inject),
+        )
+
+
+class _Fields:
+    """Typed access to one JSON object; every failure names its path."""
+
+    def __init__(self, told: object, path: str) -> None:
+        if not isinstance(told, dict):
+            raise BadLease(f"{path}: expected an object, got {type(told).__name__}")
+        self.told = told
+        self.path = path
+
+    def take[T](self, key: str, kind: type[T]) -> T:
+        if key not in self.told:
+            raise BadLease(f"{self.path}.{key} is missing")
+        value = self.told[key]
+        # bool is an int in Python, never in JSON
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise BadLease(
+                f"{self.path}.{key}: expected {kind.__name__}, got {type(value).__name__}"
+            )
+        return value
+
+    def take_or_none[T](self, key: str, kind: type[T]) -> T | None:
+        return None if self.told.get(key) is None else self.take(key, kind)
+
+
+def _parse_gpu(told: object) -> Gpu:
+    fields = _Fields(told, "lease.gpus[]")
+    return Gpu(fields.take("uuid", str), fields.take("index", int), fields.take("model", str))
+
+
+def _parse_inject(told: dict[str, Any]) -> Inject:
+    fields = _Fields(told, "lease.inject")
+    host_config = fields.take("host_config", dict)
+    unknown = sorted(set(host_config) - set(INJECTABLE))
+    if unknown:
+        raise BadLease(f"lease.inject.host_config: cannot apply {', '.join(unknown)}")
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for key in INJECTABLE:
+        items = host_config.get(key) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise BadLease(f"lease.inject.host_config.{key}: expected a list of objects")
+        if items:
+            lists[key] = items
+    return Inject(
+        lists, _strings(fields, "environment"), _strings(fields, "labels")
+    )
+
+
+def _strings(fields: _Fields, key: str) -> dict[str, str]:
+    told = fields.take(key, dict)
+    for name, value in told.items():
+        if not isinstance(value, str):
+            raise BadLease(f"{fields.path}.{key}.{name}: expected a string")
+    return told
+
+
+def add_lease(lease: Lease, create: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of docker-py's `create_container` plus what the lease grants.
+
+    `create["host_config"]` is in the Docker API's names, as docker-py has built it: so nothing
+    is translated, and no string of the lease goes through `str.format`. Nothing is changed.
+
+    Raises ConflictingConfig if the admin's settings already name devices: preferring either
+    side in silence would show a user GPUs that nobody booked.
+    """
+    if lease.inject is None:
+        raise BadLease(f"lease {lease.id} is {lease.state}: it grants nothing")
+    host_config = copy.deepcopy(dict(create.get("host_config") or {}))
+    _refuse_conflicts(lease, host_config)
+    for key, items in lease.inject.host_config.items():
+        host_config[key] = [*(host_config.get(key) or []), *copy.deepcopy(items)]
+    return {
+        **create,
+        "host_config": host_config,
+        "environment": {**_as_dict(create.get("environment")), **lease.inject.environment},
+        "labels": {**_as_dict(create.get("labels")), **lease.inject.labels},
+    }
+
+
+def _refuse_conflicts(lease: Lease, host_config: Mapping[str, Any]) -> None:
+    for key in ("DeviceRequests", "Privileged"):
+        if host_config.get(key):
+            raise ConflictingConfig(f"extra_host_config ({key})", lease.id)
+    granted = lease.inject.host_config if lease.inject else {}
+    taken = {item.get("PathInContainer") for item in granted.get("Devices", [])}
+    for device in host_config.get("Devices") or []:
+        path = str(device.get("PathInContainer"))
+        if path in taken or path.startswith("/dev/nvidia"):
+            raise ConflictingConfig(f"extra_host_config (Devices: {path})", lease.id)
+    targets = {item.get("Target") for item in granted.get("Mounts", [])}
+    for mount in host_config.get("Mounts") or []:
+        if mount.get("Target") in targets:
+            raise ConflictingConfig(f"mounts ({mount['Target']})", lease.id)
+
+
+def _as_dict(told: Mapping[str, str] | list[str] | None) -> dict[str, str]:
+    """docker-py takes environment and labels as a dict or as a list of `key=value`."""
+    if told is None:
+        return {}
+    if isinstance(told, Mapping):
+        return dict(told)
+    return dict(item.partition("=")[::2] for item in told)
