@@ -15,7 +15,7 @@ namespace gpuhub::nvml_sim {
 
 struct MachineSpec {
   unsigned gpus = 0;         // 1..64
-  std::string model;         // key of a model
+  std::string model{};       // key of a model
   unsigned major = 0;        // of the nodes
   unsigned host_number = 0;  // 0..65535; makes UUIDs of several hosts differ
   std::string driver_version = "550.163.01";
@@ -35,11 +35,11 @@ struct MachineSpec {
 
 // What to change of one GPU's load; absent: stays.
 struct LoadChange {
-  std::optional<unsigned> gpu_util;
-  std::optional<unsigned> mem_util;
-  std::optional<std::uint64_t> memory_used_mib;
-  std::optional<bool> lost;
-  std::optional<Process> add_process;  // replaces the one with the same pid
+  std::optional<unsigned> gpu_util{};
+  std::optional<unsigned> mem_util{};
+  std::optional<std::uint64_t> memory_used_mib{};
+  std::optional<bool> lost{};
+  std::optional<Process> add_process{};  // replaces the one with the same pid
   bool clear = false;                  // to idle, before the rest is applied
 };
 

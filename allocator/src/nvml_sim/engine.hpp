@@ -17,8 +17,8 @@ namespace gpuhub::nvml_sim {
 
 // Where the engine looks. From the environment, read anew at each initialisation.
 struct Places {
-  std::string state_dir;    // NVML_SIM_DIR, default /run/nvml_sim
-  std::string device_dir;   // NVML_SIM_DEV, default /dev (tests put made-up nodes elsewhere)
+  std::string state_dir{};   // NVML_SIM_DIR, default /run/nvml_sim
+  std::string device_dir{};  // NVML_SIM_DEV, default /dev (tests put made-up nodes elsewhere)
   bool all_visible = false;  // NVML_SIM_ALL=1: without looking at device nodes
 };
 [[nodiscard]] Places places_from_environment();

@@ -64,8 +64,10 @@ const boost::json::array* JsonReader::list(std::string_view key, std::size_t max
 
 void JsonReader::fail(std::string_view key, std::string_view what) {
   if (!error_.empty()) return;
-  error_ = std::format("{}{}{} {}", where_, where_.empty() || key.empty() ? "" : ".",
-                       key.substr(0, 64), what);
+  std::string name = where_;
+  if (!name.empty() && !key.empty()) name += '.';
+  name += key.substr(0, 64);
+  error_ = std::format("{} {}", name.empty() ? "the whole" : name, what);
 }
 
 const boost::json::value* JsonReader::find(std::string_view key, bool required) {

@@ -54,7 +54,7 @@ struct Load {
   unsigned decoder_util = 0;
   std::uint64_t memory_used_mib = 0;
   bool lost = false;  // the GPU has fallen off the bus: every call about it says so
-  std::vector<Process> processes;
+  std::vector<Process> processes{};
 };
 
 using Loads = std::map<std::string, Load, std::less<>>;  // by uuid; absent: idle
