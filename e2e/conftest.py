@@ -90,12 +90,12 @@ class Worlds:
 
 
 @pytest.fixture(scope="session")
-def worlds(request: pytest.FixtureRequest, machines: Machines) -> Worlds:
+def worlds(request: pytest.FixtureRequest) -> Worlds:
     return Worlds(request)
 
 
 def watched(world: World, one_slot: bool) -> Iterator[World]:
-    """Lend the world to a test; then stop all and see that nothing is left and nothing was shared."""
+    """Lend the world to a test; then stop all, and see that nothing is left or was shared."""
     since = world.now_ns()
     yield world
     world.stop_everything()

@@ -31,7 +31,7 @@ def engine_said(world: World, container: str, action: str) -> int:
     """When the engine said it, in ns; waits for the record to have it."""
     return poll(
         f"the engine's event {action}",
-        lambda: event_times(world.host.sh("cat /var/log/container-events.jsonl").out, container, action),
+        lambda: event_times(world.events(), container, action),
     )[-1]
 
 
@@ -50,7 +50,7 @@ def start_form(person: Person) -> str:
     return words_of(person.page(f"/hub/spawn/{person.name}").text)
 
 
-def await_hub_noticed(world: World, person: Person) -> None:
+def await_hub_noticed(person: Person) -> None:
     """The hub looks every 30 s by itself; a page or a call may make it look sooner."""
     poll(
         "the hub noticed",
@@ -110,7 +110,7 @@ def test_ended_behind_the_hubs_back(
     ended = world.allocator.await_ended(lease["id"])
     assert ended["reason"] in reasons
     assert_ended(world, lease, ended["reason"], f"docker {' '.join(command)}")
-    await_hub_noticed(world, ana)
+    await_hub_noticed(ana)
     assert words in start_form(ana)
     ana.start()
     assert world.lease(ana)["id"] != lease["id"]
@@ -138,5 +138,5 @@ def test_out_of_memory(world: World) -> None:
         run_code(ana, EAT_MEMORY)
     ended = assert_ended(world, lease, "container_exited", "out of memory")
     assert (ended["oom_killed"], ended["exit_code"]) == (True, 137)
-    await_hub_noticed(world, ana)
+    await_hub_noticed(ana)
     assert "it ran out of memory" in start_form(ana)

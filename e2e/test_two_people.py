@@ -43,6 +43,11 @@ print({
 })
 """
 
+ASK_NOTHING = """
+import glob, os
+print(os.environ["NVIDIA_VISIBLE_DEVICES"], glob.glob("/dev/nvidia[0-9]*"))
+"""
+
 
 @dataclass
 class Scene:
@@ -104,8 +109,7 @@ def test_nvml_lists_exactly_the_leased_gpus(scene: Scene) -> None:
 
 
 def test_without_gpus_there_is_no_device(scene: Scene) -> None:
-    code = "import os,glob;print(os.environ['NVIDIA_VISIBLE_DEVICES'],glob.glob('/dev/nvidia[0-9]*'))"
-    assert run_code(scene.cy, code).strip() == "void []"
+    assert run_code(scene.cy, ASK_NOTHING).strip() == "void []"
     assert opened(scene.world, scene.cy) == expected(scene.world, [])
 
 

@@ -42,9 +42,7 @@ def run(
     return done
 
 
-def docker(
-    *args: str, stdin: str | None = None, check: bool = True, seconds: float = 120
-) -> Done:
+def docker(*args: str, stdin: str | None = None, check: bool = True, seconds: float = 120) -> Done:
     """The outer engine's client."""
     return run(["docker", *args], stdin, check, seconds)
 

@@ -45,7 +45,12 @@ class Person:
     def call(self, method: str, path: str, **more) -> httpx.Response:
         """One call of the REST API or of a server behind the proxy, with the token."""
         return httpx.request(
-            method, self.base + path, headers=self.headers, timeout=60, follow_redirects=True, **more
+            method,
+            self.base + path,
+            headers=self.headers,
+            timeout=60,
+            follow_redirects=True,
+            **more,
         )
 
     def api(self, method: str, path: str, **more) -> httpx.Response:
@@ -144,7 +149,7 @@ def at_once[T](*works: Callable[[], T]) -> list[T]:
         gate.wait()
         try:
             results[index] = work()
-        except BaseException as problem:  # noqa: BLE001 - handed to the caller below
+        except BaseException as problem:
             wrong.append(problem)
 
     threads = [threading.Thread(target=one, args=pair) for pair in enumerate(works)]

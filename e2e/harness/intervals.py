@@ -58,7 +58,5 @@ def event_times(text: str, container: str, action: str) -> list[int]:
     """When the engine said `action` of a container, in ns, oldest first."""
     events = (json.loads(line) for line in text.splitlines())
     return [
-        e["timeNano"]
-        for e in events
-        if e.get("Action") == action and e["Actor"]["ID"] == container
+        e["timeNano"] for e in events if e.get("Action") == action and e["Actor"]["ID"] == container
     ]

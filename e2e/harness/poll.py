@@ -25,7 +25,7 @@ def poll[T](
             seen: object = look()
             if good(seen):  # type: ignore[arg-type]
                 return seen  # type: ignore[return-value]
-        except Exception as wrong:  # noqa: BLE001 - anything may be down while we wait
+        except Exception as wrong:
             seen = wrong
         if time.monotonic() >= deadline:
             raise TooLate(f"{what}: not within {seconds:g} s; last seen: {str(seen)[:2000]}")

@@ -10,7 +10,7 @@ from .testhost import TestHost
 CHECKOUT = Path(os.environ.get("E2E_CHECKOUT", "/src"))
 PLACE = "/opt/gpuhub"
 UP_SECONDS = 240
-PASSWORD = "correct-horse-7"  # noqa: S105 - of accounts that live as long as a test host
+PASSWORD = "correct-horse-7"
 ADMIN = "boss"
 
 
@@ -27,9 +27,7 @@ def install(host: TestHost) -> None:
     pack = ["tar", "c", "--null", "--no-recursion", "-T", "-"]
     unpack = ["docker", "exec", "-i", host.container, "tar", "x", "--no-same-owner", "-C", PLACE]
     with subprocess.Popen(unpack, stdin=subprocess.PIPE) as reader:
-        subprocess.run(
-            pack, cwd=CHECKOUT, input=b"\0".join(names), stdout=reader.stdin, check=True
-        )
+        subprocess.run(pack, cwd=CHECKOUT, input=b"\0".join(names), stdout=reader.stdin, check=True)
         assert reader.stdin
         reader.stdin.close()
     assert reader.returncode == 0, "the checkout was not unpacked"
@@ -44,7 +42,7 @@ def configure(host: TestHost, text: str) -> None:
 
 
 def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
-    """The text of gpuhub.toml for this kind of host. The timeouts are short, for the tests' sake."""
+    """The text of gpuhub.toml for this kind of host; timeouts are short, for the tests' sake."""
     lines = [
         "[hub]",
         f'admins = ["{ADMIN}"]',
@@ -56,7 +54,7 @@ def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
         'driver = "auto"',
         PROFILES,
     ]
-    lines += ['[notebook]', 'memory = "1GiB"']
+    lines += ["[notebook]", 'memory = "1GiB"']
     if host.spec.gpu_access == "plain":  # else the host has its own
         lines += ["[simulation]", f"gpus = {host.spec.gpus}"]
     return "\n".join([*lines, extra, ""])

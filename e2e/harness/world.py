@@ -77,10 +77,13 @@ class World:
     def now_ns(self) -> int:
         return int(self.host.sh("date +%s%N").out)
 
+    def events(self) -> str:
+        """The host's record of container events."""
+        return self.host.sh("cat /var/log/container-events.jsonl").out
+
     def uses(self, since_ns: int = 0) -> list[Use]:
         """Which container had which GPU from when to when, by the engine's own events."""
-        text = self.host.sh("cat /var/log/container-events.jsonl").out
-        return [use for use in container_uses(text) if use.end_ns >= since_ns]
+        return [use for use in container_uses(self.events()) if use.end_ns >= since_ns]
 
     def stop_everything(self) -> None:
         for person in self.people:
@@ -103,4 +106,3 @@ def shared_uses(uses: list[Use]) -> list[str]:
         for first, second in itertools.pairwise(listed)
         if second.start_ns < first.end_ns
     ]
-

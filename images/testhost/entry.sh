@@ -78,6 +78,7 @@ hostctl start containerd
 hostctl start dockerd
 # The product listens on loopback only; this is the test's "SSH tunnel".
 socat TCP-LISTEN:18000,fork,reuseaddr TCP:127.0.0.1:8000 &
+record_events </dev/null &
 while :; do
   sleep infinity &
   wait $! || true

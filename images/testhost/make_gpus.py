@@ -54,7 +54,8 @@ def make_nodes(description: dict) -> None:
 
 def mount_yaml(host_path: str, container_path: str) -> str:
     options = "".join(f"    - {o}\n" for o in ("ro", "nosuid", "nodev", "rbind", "rprivate"))
-    return f"  - containerPath: {container_path}\n    hostPath: {host_path}\n    options:\n{options}"
+    paths = f"  - containerPath: {container_path}\n    hostPath: {host_path}\n"
+    return f"{paths}    options:\n{options}"
 
 
 def device_yaml(name: str, minors: list[int]) -> str:
