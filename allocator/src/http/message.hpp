@@ -26,12 +26,13 @@ struct Peer {
 // A path and query taken apart; all text percent-decoded.
 struct Target {
   std::string path;                                        // "/v1/leases/L-1", for people and logs
-  std::vector<std::string> segments;                       // {"v1", "leases", "L-1"}: route by these
+  std::vector<std::string> segments;  // {"v1", "leases", "L-1"}: route by these
   std::vector<std::pair<std::string, std::string>> query;  // in order; a key may come twice
 };
 
 // nullopt unless `raw` is a path ("/…", optional query) with right percent-encoding, without
-// control characters, "." or ".." segments. One trailing slash is dropped; "//" gives an empty segment.
+// control characters, "." or ".." segments. One trailing slash is dropped; "//" gives an empty
+// segment.
 std::optional<Target> parse_target(std::string_view raw);
 
 struct Request {

@@ -1,0 +1,84 @@
+#include "http/loop.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+
+#include "http/loop_impl.hpp"
+
+namespace gpuhub::http {
+namespace {
+
+void wait_signal(asio::signal_set& set, std::shared_ptr<std::function<void(int)>> on_signal) {
+  set.async_wait([&set, on_signal](const boost::system::error_code& error, int number) {
+    if (error) return;
+    (*on_signal)(number);
+    wait_signal(set, on_signal);
+  });
+}
+
+}  // namespace
+
+Loop::Loop() : impl_(std::make_unique<Impl>()) {}
+Loop::~Loop() = default;
+
+void Loop::run() {
+  const auto guard = asio::make_work_guard(impl_->io);
+  impl_->io.run();
+  impl_->io.restart();
+}
+
+bool Loop::run_until(const std::function<bool()>& done, std::chrono::milliseconds limit) {
+  const auto guard = asio::make_work_guard(impl_->io);
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    impl_->io.run_one_until(end);
+    if (impl_->io.stopped()) {
+      impl_->io.restart();
+      return done();
+    }
+  }
+  return true;
+}
+
+void Loop::stop() { impl_->io.stop(); }
+
+void Loop::post(std::move_only_function<void()> what) { asio::post(impl_->io, std::move(what)); }
+
+void Loop::on_signal(const std::vector<int>& signals, std::function<void(int)> on_signal) {
+  auto set = std::make_unique<asio::signal_set>(impl_->io);
+  for (const int number : signals) set->add(number);
+  wait_signal(*set, std::make_shared<std::function<void(int)>>(std::move(on_signal)));
+  impl_->signals.push_back(std::move(set));
+}
+
+struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
+  Impl(Loop& loop, std::function<void()> call)
+      : timer(loop.impl().io), on_time(std::move(call)) {}
+
+  void set(std::chrono::milliseconds after) {
+    const std::uint64_t mine = ++generation;
+    timer.expires_after(after);
+    timer.async_wait([self = shared_from_this(), mine](const boost::system::error_code& error) {
+      if (!error && self->generation == mine) self->on_time();
+    });
+  }
+  void cancel() {
+    ++generation;  // also voids a call that is queued already
+    timer.cancel();
+  }
+
+  asio::steady_timer timer;
+  std::function<void()> on_time;
+  std::uint64_t generation = 0;
+};
+
+Timer::Timer(Loop& loop, std::function<void()> on_time)
+    : impl_(std::make_shared<Impl>(loop, std::move(on_time))) {}
+Timer::~Timer() { impl_->cancel(); }
+void Timer::set(std::chrono::milliseconds after) { impl_->set(after); }
+void Timer::cancel() { impl_->cancel(); }
+
+}  // namespace gpuhub::http

@@ -1,0 +1,31 @@
+// The inside of Loop, for the sources of http/ only.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "http/loop.hpp"
+
+namespace gpuhub::http {
+
+namespace asio = boost::asio;
+
+struct Loop::Impl {
+  asio::io_context io{1};  // one thread runs it
+  std::vector<std::unique_ptr<asio::signal_set>> signals;
+};
+
+// Starts a coroutine. What it throws comes out of Loop::run(): nothing is swallowed.
+inline void spawn(asio::io_context& io, asio::awaitable<void> coroutine) {
+  asio::co_spawn(io, std::move(coroutine), [](const std::exception_ptr& thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
+}
+
+}  // namespace gpuhub::http
