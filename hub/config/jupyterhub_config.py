@@ -26,9 +26,9 @@ c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://proxy:8001"
 c.ConfigurableHTTPProxy.auth_token = read_secret(SECRETS, "proxy_token").hex()
 c.JupyterHub.cleanup_servers = False
+c.JupyterHub.init_spawners_timeout = 3  # one slow server must not keep the hub from its pages
 c.JupyterHub.cleanup_proxy = False
-if settings.public_url:
-    c.JupyterHub.public_url = settings.public_url
+# no public_url: pages then link relatively, so a tunnel may end at any port or name
 
 # who may log in: people's accounts of the host
 c.JupyterHub.authenticator_class = "jupyterhub_gpu.HostPAMAuthenticator"

@@ -17,6 +17,7 @@ from .deletion import StopServersFirst
 from .host_accounts import NAME, HostAccounts
 
 LONGEST_PASSWORD = 1024
+REFUSAL_DELAY_S = 2.0  # as long as pam_unix takes: how fast a refusal comes tells nothing
 
 
 class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
@@ -74,6 +75,7 @@ class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
         password = data.get("password", "")
         if name is None or "\0" in password or len(password) > LONGEST_PASSWORD:
             self.log.warning("Log-in refused: not an account of a person on this host")
+            await asyncio.sleep(REFUSAL_DELAY_S)
             return None
         asking = super().authenticate(handler, {**data, "username": name})
         if await self._within_limit(asking) is None:

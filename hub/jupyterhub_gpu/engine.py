@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlparse
 
 import requests
 from docker.errors import APIError, DockerException
@@ -47,6 +48,16 @@ class EngineTruth(DockerSpawner):
             known = bool(self.object_id or self.server)
             self.log.warning("The engine could not be asked about %s: %s", self._log_name, error)
             return None if known else 0
+
+    async def get_url(self) -> str:
+        """Where the container is now: the hub may have died before it noted the address."""
+        known = self.server.url
+        try:
+            ip, port = await self.get_ip_and_port()
+        except ENGINE_ERRORS as error:
+            self.log.warning("The address of %s could not be asked: %s", self._log_name, error)
+            return known
+        return urlparse(known)._replace(netloc=f"{ip}:{port}").geturl()
 
     async def remove_for_good(self, container: str, limit_s: float, *, grace: bool) -> None:
         """Stop (with grace if wanted) and remove a container; return when it is gone.

@@ -145,9 +145,7 @@ def _parse_inject(told: dict[str, Any]) -> Inject:
             raise BadLease(f"lease.inject.host_config.{key}: expected a list of objects")
         if items:
             lists[key] = items
-    return Inject(
-        lists, _strings(fields, "environment"), _strings(fields, "labels")
-    )
+    return Inject(lists, _strings(fields, "environment"), _strings(fields, "labels"))
 
 
 def _strings(fields: _Fields, key: str) -> dict[str, str]:

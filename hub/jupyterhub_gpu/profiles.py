@@ -113,9 +113,7 @@ def render_form(
     )
 
 
-def _row(
-    profile: Profile, checked: bool, gpus: Sequence[Mapping[str, Any]] | None
-) -> str:
+def _row(profile: Profile, checked: bool, gpus: Sequence[Mapping[str, Any]] | None) -> str:
     ident = html.escape(f"profile-{profile.slug}", quote=True)
     slug = html.escape(profile.slug, quote=True)
     about = " ".join(part for part in (profile.description, _room(profile, gpus)) if part)

@@ -17,11 +17,10 @@ from typing import Any
 from docker.errors import APIError
 from dockerspawner import DockerSpawner
 from jupyterhub.utils import maybe_future
-from traitlets import Float, Integer, List, Unicode, default
+from traitlets import Integer, Unicode, default
 
 from . import profiles
 from .allocator import (
-    AllocatorClient,
     AllocatorDown,
     AllocatorError,
     NotFound,
@@ -29,16 +28,16 @@ from .allocator import (
     OwnerEnding,
     Problem,
 )
+from .choices import ProfileChoice
 from .engine import ENGINE_ERRORS, EngineTruth, StillThere, env_of, explain, is_running, labels_of
 from .lease import ConflictingConfig, Lease, Owner, add_lease
-from .words import Refusal, last_end, refuse
+from .words import Refusal, refuse
 
-FORM_PATIENCE_S = 0.0
 HINT_PATIENCE_S = 1.0
 TOKEN = "JUPYTERHUB_API_TOKEN"
 
 
-class GpuMixin(EngineTruth):
+class GpuMixin(ProfileChoice, EngineTruth):
     """Leases GPUs for the servers of a DockerSpawner class: `class S(GpuMixin, DockerSpawner)`."""
 
     hub_name = Unicode(
@@ -46,23 +45,6 @@ class GpuMixin(EngineTruth):
         config=True,
         help="This hub's name among the owners of leases, as the allocator knows it by its "
         "socket. Default: `hub`. Since 0.1.",
-    )
-    allocator_socket = Unicode(
-        "/run/gpuhub/hub/allocator.sock",
-        config=True,
-        help="The allocator's unix socket for this hub. Since 0.1.",
-    )
-    profile_list = List(
-        config=True,
-        help="""What people may choose: dicts with `slug`, `display_name`, `description`,
-        `gpus` (`{"count": 1}`, `{"all": True}` or `{"none": True}`), `mode` (`shared` or
-        `exclusive`) and `default`. At least one. Since 0.1.""",
-    )
-    allocator_patience = Float(
-        15.0,
-        config=True,
-        help="Seconds for which a call is repeated while the allocator restarts or is not yet "
-        "ready. Default: 15. Since 0.1.",
     )
     ending_timeout = Integer(
         60,
@@ -88,67 +70,12 @@ class GpuMixin(EngineTruth):
         self._news = asyncio.Event()
 
     @property
-    def allocator(self) -> AllocatorClient:
-        return AllocatorClient(self.allocator_socket, patience_s=self.allocator_patience)
-
-    @property
-    def offered(self) -> list[profiles.Profile]:
-        return [profiles.Profile.parse(item) for item in self.profile_list]
-
-    @property
     def owner(self) -> Owner:
         return Owner(self.hub_name, self.user.name, self.name)
 
     @default("remove")
     def _default_remove(self) -> bool:
         return True  # an old container would start again with its old GPUs
-
-    # --- what is chosen -----------------------------------------------------------------------
-
-    @default("options_form")
-    def _default_options_form(self) -> Any:
-        return _form_of
-
-    async def start_form(self) -> str:
-        """The start form, with what is free now and why the last server ended."""
-        gpus, note = None, ""
-        try:
-            gpus = await self.allocator.gpus(patience_s=FORM_PATIENCE_S)
-            ended = await self.allocator.leases(
-                "ended", self.user.name, self.name, patience_s=FORM_PATIENCE_S
-            )
-            note = last_end(ended)
-        except AllocatorError as error:
-            self.log.warning("The start form could not be filled: %s", error)
-        offered = self.offered
-        try:
-            chosen = profiles.choose(offered, self.user_options)
-        except profiles.BadOptions:
-            chosen = profiles.default_profile(offered)
-        return profiles.render_form(offered, chosen.slug, gpus, note)
-
-    @default("options_from_form")
-    def _options_from_form(self) -> Any:
-        return self._checked_form
-
-    def _checked_form(self, form: dict[str, Any]) -> dict[str, str]:
-        try:
-            return profiles.options_from_form(self.offered, form)
-        except profiles.BadOptions as error:
-            raise Refusal(str(error), reason="bad-options", status_code=400) from error
-
-    @default("apply_user_options")
-    def _default_apply_user_options(self) -> Any:
-        return _choose_for
-
-    def choose(self, options: Any) -> profiles.Profile:
-        """Check options, from the form or the API. Raises Refusal (400)."""
-        try:
-            return profiles.choose(self.offered, options)
-        except profiles.BadOptions as error:
-            # else the hub would start with the same bad options next time
-            self.orm_spawner.user_options = {}
-            raise Refusal(str(error), reason="bad-options", status_code=400) from error
 
     # --- before start: the lease ----------------------------------------------------------------
 
@@ -308,8 +235,8 @@ class GpuMixin(EngineTruth):
         try:
             await maybe_future(super().run_post_stop_hook())
         finally:
+            await self._release_all()  # first, so that the books say "released", not "exited"
             await self._remove_leftover()
-            await self._release_all()
 
     async def _remove_leftover(self, lease_id: str = "") -> None:
         """Remove our container if it does not run (Created, exited), or is of `lease_id`."""
@@ -353,8 +280,8 @@ class GpuMixin(EngineTruth):
 
     async def _undo(self, lease_id: str) -> None:
         """After a cancelled start. The engine calls of a hub run in order, so this sees it all."""
-        await self._remove_leftover(lease_id)
         await self._release(lease_id)
+        await self._remove_leftover(lease_id)
 
     # --- the hub's database ---------------------------------------------------------------------
 
@@ -395,7 +322,7 @@ class GpuMixin(EngineTruth):
             raise refuse(error, asked_for) from error
         except ConflictingConfig as error:
             self.log.error("%s: %s", self._log_name, error)
-            text = "The hub is set up in a way that contradicts the GPUs' bookkeeping. Tell an admin."
+            text = "The hub's configuration contradicts the bookkeeping of GPUs. Tell an admin."
             raise Refusal(text, reason="conflicting-config", status_code=500) from error
         except StillThere as error:
             text = "A container of your previous server could not be removed yet. Try again soon."
@@ -414,14 +341,6 @@ class GpuMixin(EngineTruth):
         task = asyncio.ensure_future(work)
         GpuMixin._background.add(task)
         task.add_done_callback(GpuMixin._background.discard)
-
-
-async def _form_of(spawner: GpuMixin) -> str:
-    return await spawner.start_form()
-
-
-def _choose_for(spawner: GpuMixin, options: Any) -> None:
-    spawner.choose(options)
 
 
 def _granted_in_words(lease: Lease) -> str:

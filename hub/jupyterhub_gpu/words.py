@@ -104,16 +104,21 @@ def last_end(leases: Iterable[Lease]) -> str:
 
 
 def _why(lease: Lease) -> str:
-    if lease.reason == "container_gone":
-        return "its container was removed from outside the hub"
-    if lease.reason == "revoked":
-        return "an admin took its GPUs back"
-    if lease.reason != "container_exited":
-        return ""
+    if lease.reason == "container_exited":
+        return _exit_in_words(lease)
+    known = {
+        "container_gone": "its container was removed from outside the hub",
+        "revoked": "an admin took its GPUs back",
+    }
+    return known.get(lease.reason or "", "")
+
+
+def _exit_in_words(lease: Lease) -> str:
+    code = f"(exit code {lease.exit_code})"
     if lease.oom_killed:
-        return f"it ran out of memory (exit code {lease.exit_code})"
+        return f"it ran out of memory {code}"
     if lease.exit_code in KILLED_EXIT_CODES:
-        return f"it was killed (exit code {lease.exit_code})"
+        return f"it was killed {code}"
     if lease.exit_code == 0:
-        return "it shut itself down (exit code 0)"
-    return f"it stopped by itself (exit code {lease.exit_code})"
+        return f"it shut itself down {code}"
+    return f"it stopped by itself {code}"
