@@ -47,7 +47,8 @@ base_tools() {
   has debootstrap || need+=(debootstrap)
   [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || need+=(debian-archive-keyring)
   [[ ${#need[@]} -gt 0 ]] || return 0
-  has apt-get || fail "debootstrap is not installed" "install debootstrap and debian-archive-keyring"
+  has apt-get \
+    || fail "debootstrap is not installed" "install debootstrap and debian-archive-keyring"
   apt-get update
   install_packages "${need[@]}"
 }

@@ -72,7 +72,8 @@ engine_make() {
   fi
   [[ $(engine_state) != ok ]] || return 0
   if has_systemd; then
-    step engine-start "starting the container engine (systemd)" systemctl enable --now docker.service
+    step engine-start "starting the container engine (systemd)" \
+      systemctl enable --now docker.service
   else
     engine_start_by_hand
   fi

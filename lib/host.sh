@@ -7,9 +7,9 @@ has_systemd() { [[ -d /run/systemd/system ]]; }
 
 # host_release [OS_RELEASE]: "debian 13 trixie", "ubuntu 24.04 noble".
 host_release() {
-  # shellcheck source=/dev/null
-  (. "${1:-/etc/os-release}" \
-    && printf '%s %s %s\n' "${ID:-unknown}" "${VERSION_ID:-0}" "${VERSION_CODENAME:-none}")
+  awk -F = '{ gsub(/"/, "", $2); value[$1] = $2 }
+    END { print value["ID"], value["VERSION_ID"], value["VERSION_CODENAME"] }' \
+    "${1:-/etc/os-release}"
 }
 
 # NVIDIA display or 3D controllers on the PCI bus, one address each line.

@@ -35,7 +35,8 @@ down_services() {
     [[ -z $id ]] || step "down-$name" "stopping $name" down_container "$id"
   done
   docker ps -aq --filter label=com.docker.compose.project=gpuhub | down_each docker rm -f
-  docker network ls -q --filter label=com.docker.compose.project=gpuhub | down_each docker network rm
+  docker network ls -q --filter label=com.docker.compose.project=gpuhub \
+    | down_each docker network rm
   running=$(notebooks -q | wc -l)
   say "gpuhub is down. Data, settings and images are kept; ./gpuhub up brings it back."
   [[ $running -eq 0 ]] \
