@@ -88,15 +88,11 @@ def test_engine_restarts_reboots_and_keeps_its_data(machines: Machines) -> None:
 
     first = started()
     host.live_restore(True)
-    host.restart_engine()
     host.kill_engine()
     assert started() == first, "with live-restore containers live on"
     host.live_restore(False)
-    host.restart_engine()
-    second = started()
-    assert second != first, "without it they are restarted"
     host.reboot()
-    third = started()
-    assert third != second
+    second = started()
+    assert second != first, "the engine has started it again"
     host.cut_power()
-    assert started() != third
+    assert started() != second
