@@ -26,7 +26,8 @@ class JsonReader {
   [[nodiscard]] std::string text(std::string_view key, bool required);
   [[nodiscard]] bool flag(std::string_view key);
   // Null when the key is missing (an error if required) or no array.
-  [[nodiscard]] const boost::json::array* list(std::string_view key, std::size_t max, bool required);
+  [[nodiscard]] const boost::json::array* list(std::string_view key, std::size_t max,
+                                               bool required);
 
   [[nodiscard]] const boost::json::object* object() const { return object_; }
   void fail(std::string_view key, std::string_view what);

@@ -22,7 +22,8 @@ needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
 
 newest=$(nm -D --undefined-only "$library" | grep -oE 'GLIBC_[0-9.]+' | sort -Vu | tail -n 1)
 newest_allowed=$(printf '%s\nGLIBC_2.35\n' "$newest" | sort -V | tail -n 1)
-[ "$newest_allowed" = GLIBC_2.35 ] || say "needs $newest: $(nm -D --undefined-only "$library" | grep "$newest")"
+[ "$newest_allowed" = GLIBC_2.35 ] ||
+  say "needs $newest: $(nm -D --undefined-only "$library" | grep "$newest")"
 
 soname=$(readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
 [ "$soname" = libnvidia-ml.so.1 ] || say "soname is '$soname'"

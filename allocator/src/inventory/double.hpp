@@ -1,0 +1,56 @@
+// The inventory for tests: says what the test set. Any thread.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "inventory/inventory.hpp"
+
+namespace gpuhub::inventory {
+
+class InventoryDouble final : public Inventory {
+ public:
+  explicit InventoryDouble(std::vector<model::GpuInfo> gpus = {}) : gpus_(std::move(gpus)) {}
+
+  void set(std::vector<model::GpuInfo> gpus) {
+    const std::scoped_lock lock(mutex_);
+    gpus_ = std::move(gpus);
+  }
+  void set_load(const model::GpuId& gpu, model::GpuLoad load) {
+    const std::scoped_lock lock(mutex_);
+    loads_.insert_or_assign(gpu, load);
+  }
+  // Every call fails with this until it is cleared.
+  void fail(std::optional<Error> error) {
+    const std::scoped_lock lock(mutex_);
+    error_ = std::move(error);
+  }
+
+  std::expected<std::vector<model::GpuInfo>, Error> gpus() override {
+    const std::scoped_lock lock(mutex_);
+    if (error_) return std::unexpected(*error_);
+    return gpus_;
+  }
+  std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
+    const std::scoped_lock lock(mutex_);
+    if (error_) return std::unexpected(*error_);
+    for (const auto& known : gpus_) {
+      if (known.id != gpu) continue;
+      const auto found = loads_.find(gpu);
+      return found == loads_.end() ? model::GpuLoad{} : found->second;
+    }
+    return std::unexpected(
+        Error{.kind = ErrorKind::failed, .message = "no GPU " + gpu.str()});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<model::GpuInfo> gpus_;
+  std::map<model::GpuId, model::GpuLoad> loads_;
+  std::optional<Error> error_;
+};
+
+}  // namespace gpuhub::inventory

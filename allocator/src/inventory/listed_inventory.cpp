@@ -1,0 +1,47 @@
+#include "inventory/listed_inventory.hpp"
+
+#include <algorithm>
+#include <format>
+#include <set>
+#include <utility>
+
+namespace gpuhub::inventory {
+namespace {
+
+class ListedInventory final : public Inventory {
+ public:
+  explicit ListedInventory(std::vector<model::GpuInfo> gpus) : gpus_(std::move(gpus)) {}
+
+  std::expected<std::vector<model::GpuInfo>, Error> gpus() override { return gpus_; }
+
+  std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
+    if (std::ranges::find(gpus_, gpu, &model::GpuInfo::id) == gpus_.end()) {
+      return std::unexpected(
+          Error{.kind = ErrorKind::failed, .message = gpu.str() + " is not listed"});
+    }
+    return model::GpuLoad{};
+  }
+
+ private:
+  std::vector<model::GpuInfo> gpus_;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<Inventory>, Error> make_listed_inventory(
+    std::vector<model::GpuInfo> gpus) {
+  const auto fail = [](std::string message) {
+    return std::unexpected(Error{.kind = ErrorKind::failed, .message = std::move(message)});
+  };
+  if (gpus.size() > model::gpus_max) {
+    return fail(std::format("{} GPUs are listed; at most {} can be", gpus.size(),
+                            model::gpus_max));
+  }
+  std::set<model::GpuId> seen;
+  for (const auto& gpu : gpus) {
+    if (!seen.insert(gpu.id).second) return fail(gpu.id.str() + " is listed twice");
+  }
+  return std::make_unique<ListedInventory>(std::move(gpus));
+}
+
+}  // namespace gpuhub::inventory

@@ -1,0 +1,247 @@
+#include "inventory/nvml_library.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <format>
+#include <span>
+#include <utility>
+
+namespace gpuhub::inventory {
+namespace {
+
+// The few of NVML's declarations that are used, laid out as in NVIDIA's nvml.h.
+constexpr int kNotSupported = 3;
+constexpr int kDriverNotLoaded = 9;
+constexpr int kFunctionNotFound = 13;
+constexpr int kVersionMismatch = 18;
+
+struct Memory {
+  unsigned long long total, free, used;
+};
+struct MemoryV2 {
+  unsigned version;
+  unsigned long long total, reserved, free, used;
+};
+constexpr unsigned kMemoryV2 = sizeof(MemoryV2) | (2U << 24U);
+struct Pci {
+  char bus_legacy[16];
+  unsigned domain, bus, device, device_id, subsystem_id;
+  char bus_id[32];
+};
+struct Utilization {
+  unsigned gpu, memory;
+};
+
+// A text of a library that may have forgotten the end mark.
+std::string text_of(std::span<const char> buffer) {
+  const auto end = std::ranges::find(buffer, '\0');
+  return {buffer.begin(), end};
+}
+
+// The length of the valid UTF-8 character at the start of the text; 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  for (std::size_t at = 1; at < length; ++at) {
+    if ((byte(at) & 0xc0U) != 0x80U) return 0;
+  }
+  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
+  const bool outside = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
+  return overlong || outside ? 0 : length;
+}
+
+std::string remedy(int code) {
+  switch (code) {
+    case kDriverNotLoaded:
+      return "the NVIDIA driver is not loaded: load it (modprobe nvidia) or install it, then start"
+             " gpuhub again";
+    case kVersionMismatch:
+      return "the driver was changed while it was running: reboot this machine";
+    default:
+      return "see `nvidia-smi` and the kernel's log (dmesg) on this machine";
+  }
+}
+
+}  // namespace
+
+bool NvmlError::unsupported() const { return code == kNotSupported || code == kFunctionNotFound; }
+
+std::string clean_text(std::string_view text, std::size_t max) {
+  std::string clean;
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    const bool good = length > 0 && first >= 0x20 && first != 0x7f;
+    if (clean.size() + (good ? length : 1) > max) break;
+    clean += good ? text.substr(0, length) : std::string_view("?");
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return clean;
+}
+
+// Null: an optional function that this version of the library does not have.
+struct NvmlLibrary::Functions {
+  int (*init)() = nullptr;
+  int (*shutdown)() = nullptr;
+  int (*count)(unsigned*) = nullptr;
+  int (*by_index)(unsigned, void**) = nullptr;
+  int (*by_uuid)(const char*, void**) = nullptr;
+  int (*uuid)(void*, char*, unsigned) = nullptr;
+  int (*name)(void*, char*, unsigned) = nullptr;
+  int (*memory)(void*, Memory*) = nullptr;
+  const char* (*error_string)(int) = nullptr;
+  int (*memory_v2)(void*, MemoryV2*) = nullptr;
+  int (*minor)(void*, unsigned*) = nullptr;
+  int (*pci)(void*, Pci*) = nullptr;
+  int (*utilization)(void*, Utilization*) = nullptr;
+
+  // The name of the first required function that is missing; empty: all are there.
+  std::string look_up(void* library) {
+    std::string missing;
+    const auto find = [&](const char* symbol, auto& into, bool required) {
+      into = reinterpret_cast<std::remove_reference_t<decltype(into)>>(::dlsym(library, symbol));
+      if (into == nullptr && required && missing.empty()) missing = symbol;
+    };
+    find("nvmlInit_v2", init, true);
+    find("nvmlShutdown", shutdown, true);
+    find("nvmlDeviceGetCount_v2", count, true);
+    find("nvmlDeviceGetHandleByIndex_v2", by_index, true);
+    find("nvmlDeviceGetHandleByUUID", by_uuid, true);
+    find("nvmlDeviceGetUUID", uuid, true);
+    find("nvmlDeviceGetName", name, true);
+    find("nvmlDeviceGetMemoryInfo", memory, true);
+    find("nvmlErrorString", error_string, false);
+    find("nvmlDeviceGetMemoryInfo_v2", memory_v2, false);
+    find("nvmlDeviceGetMinorNumber", minor, false);
+    find("nvmlDeviceGetPciInfo_v3", pci, false);
+    find("nvmlDeviceGetUtilizationRates", utilization, false);
+    return missing;
+  }
+};
+
+NvmlLibrary::NvmlLibrary(void* handle, std::unique_ptr<Functions> functions)
+    : handle_(handle), functions_(std::move(functions)) {}
+
+NvmlLibrary::~NvmlLibrary() {
+  functions_->shutdown();
+  ::dlclose(handle_);
+}
+
+std::expected<std::unique_ptr<NvmlLibrary>, Error> NvmlLibrary::open(const std::string& path) {
+  const auto fail = [](ErrorKind kind, std::string message) {
+    return std::unexpected(Error{.kind = kind, .message = std::move(message)});
+  };
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* why = ::dlerror();
+    return fail(ErrorKind::unavailable,
+                std::format("cannot open NVML ({}): is the NVIDIA driver installed, and does this"
+                            " container have the toolkit's capability `utility`?",
+                            why == nullptr ? path : why));
+  }
+  auto functions = std::make_unique<Functions>();
+  if (const auto missing = functions->look_up(handle); !missing.empty()) {
+    ::dlclose(handle);
+    return fail(ErrorKind::unavailable,
+                std::format("{} has no {}: the NVIDIA driver is too old (450 or newer is needed)",
+                            path, missing));
+  }
+  if (const int code = functions->init(); code != 0) {
+    const char* words = nullptr;
+    if (functions->error_string != nullptr) words = functions->error_string(code);
+    auto message = std::format("NVML does not start ({}, code {}): {}",
+                               words == nullptr ? "no words" : clean_text(words, 128), code,
+                               remedy(code));
+    ::dlclose(handle);
+    const bool no_driver = code == kDriverNotLoaded || code == kVersionMismatch;
+    return fail(no_driver ? ErrorKind::unavailable : ErrorKind::failed, std::move(message));
+  }
+  return std::unique_ptr<NvmlLibrary>(new NvmlLibrary(handle, std::move(functions)));
+}
+
+NvmlError NvmlLibrary::error(const char* call, int code) const {
+  const char* words = nullptr;
+  if (functions_->error_string != nullptr) words = functions_->error_string(code);
+  return {.code = code,
+          .message = words == nullptr ? std::format("{}: code {}", call, code)
+                                      : std::format("{}: {}", call, clean_text(words, 128))};
+}
+
+NvmlResult<unsigned> NvmlLibrary::count() const {
+  unsigned count = 0;
+  const int code = functions_->count(&count);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetCount", code));
+  return count;
+}
+
+NvmlResult<NvmlLibrary::Device> NvmlLibrary::device(unsigned index) const {
+  Device device = nullptr;
+  const int code = functions_->by_index(index, &device);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetHandleByIndex", code));
+  return device;
+}
+
+NvmlResult<NvmlLibrary::Device> NvmlLibrary::device(const std::string& uuid) const {
+  Device device = nullptr;
+  const int code = functions_->by_uuid(uuid.c_str(), &device);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetHandleByUUID", code));
+  return device;
+}
+
+NvmlResult<std::string> NvmlLibrary::uuid(Device device) const {
+  std::array<char, 96> text{};
+  const int code = functions_->uuid(device, text.data(), text.size());
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetUUID", code));
+  return text_of(text);
+}
+
+NvmlResult<std::string> NvmlLibrary::name(Device device) const {
+  std::array<char, 96> text{};
+  const int code = functions_->name(device, text.data(), text.size());
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetName", code));
+  return clean_text(text_of(text), 128);
+}
+
+NvmlResult<NvmlMemory> NvmlLibrary::memory(Device device) const {
+  if (functions_->memory_v2 != nullptr) {
+    MemoryV2 memory{.version = kMemoryV2, .total = 0, .reserved = 0, .free = 0, .used = 0};
+    if (functions_->memory_v2(device, &memory) == 0) {
+      return NvmlMemory{.total_bytes = memory.total, .used_bytes = memory.used};
+    }
+  }
+  Memory memory{};
+  const int code = functions_->memory(device, &memory);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetMemoryInfo", code));
+  return NvmlMemory{.total_bytes = memory.total, .used_bytes = memory.used};
+}
+
+NvmlResult<unsigned> NvmlLibrary::minor(Device device) const {
+  unsigned minor = 0;
+  const int code =
+      functions_->minor == nullptr ? kFunctionNotFound : functions_->minor(device, &minor);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetMinorNumber", code));
+  return minor;
+}
+
+NvmlResult<std::string> NvmlLibrary::pci_bus(Device device) const {
+  Pci pci{};
+  const int code = functions_->pci == nullptr ? kFunctionNotFound : functions_->pci(device, &pci);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetPciInfo", code));
+  return clean_text(text_of(pci.bus_id), 32);
+}
+
+NvmlResult<NvmlUtilization> NvmlLibrary::utilization(Device device) const {
+  Utilization rates{};
+  const int code = functions_->utilization == nullptr ? kFunctionNotFound
+                                                      : functions_->utilization(device, &rates);
+  if (code != 0) return std::unexpected(error("nvmlDeviceGetUtilizationRates", code));
+  return NvmlUtilization{.gpu_percent = rates.gpu, .memory_percent = rates.memory};
+}
+
+}  // namespace gpuhub::inventory

@@ -1,0 +1,68 @@
+// NVML opened at run time, so that one binary runs with and without GPUs: never linked. Each call
+// gives a value or the library's own words. What it says is checked for shape here (end marks,
+// UTF-8), for sense in nvml_inventory. Not thread-safe; one object per process is enough.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "inventory/inventory.hpp"
+
+namespace gpuhub::inventory {
+
+// NVML's own code and words for a call that failed.
+struct NvmlError {
+  int code = 0;
+  std::string message;  // "nvmlDeviceGetName: GPU is lost"
+  // Not supported by this GPU, or the library is too old to have the call: a value, not a fault.
+  [[nodiscard]] bool unsupported() const;
+};
+template <typename T>
+using NvmlResult = std::expected<T, NvmlError>;
+
+struct NvmlMemory {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t used_bytes = 0;  // without what the driver keeps for itself, where that is told
+};
+struct NvmlUtilization {
+  unsigned gpu_percent = 0;
+  unsigned memory_percent = 0;
+};
+
+class NvmlLibrary {
+ public:
+  // Opens the library, looks its functions up and initialises it. The error says what to do.
+  static std::expected<std::unique_ptr<NvmlLibrary>, Error> open(const std::string& path);
+  ~NvmlLibrary();
+  NvmlLibrary(const NvmlLibrary&) = delete;
+  NvmlLibrary& operator=(const NvmlLibrary&) = delete;
+
+  using Device = void*;  // a handle of NVML; good until this object ends
+  NvmlResult<unsigned> count() const;
+  NvmlResult<Device> device(unsigned index) const;
+  NvmlResult<Device> device(const std::string& uuid) const;
+  NvmlResult<std::string> uuid(Device device) const;
+  // Valid UTF-8 without control characters, at most 128 bytes: what is not becomes '?'.
+  NvmlResult<std::string> name(Device device) const;
+  NvmlResult<NvmlMemory> memory(Device device) const;
+  NvmlResult<unsigned> minor(Device device) const;
+  NvmlResult<std::string> pci_bus(Device device) const;
+  NvmlResult<NvmlUtilization> utilization(Device device) const;
+
+ private:
+  struct Functions;
+  NvmlLibrary(void* handle, std::unique_ptr<Functions> functions);
+  NvmlError error(const char* call, int code) const;
+
+  void* handle_;
+  std::unique_ptr<Functions> functions_;
+};
+
+// The text with each byte that is not part of valid UTF-8, and each control character, replaced
+// by '?', cut to at most `max` bytes at the end of a character.
+std::string clean_text(std::string_view text, std::size_t max);
+
+}  // namespace gpuhub::inventory
