@@ -5,6 +5,7 @@ import json
 import pytest
 
 from conftest import Machines
+from harness import report
 from harness.testhost import HostSpec, TestHost
 
 IMAGE = "debian:trixie-slim"
@@ -34,7 +35,7 @@ def open_nodes(host: TestHost, *flags: str) -> list[str]:
 def test_engine_in_it_works(kind: str, request: pytest.FixtureRequest) -> None:
     host: TestHost = request.getfixturevalue(kind)
     shown = host.docker("info", "--format", "{{.ServerVersion}} cgroup v{{.CgroupVersion}}").out
-    print(f"\n{kind}: engine {shown.strip()}")
+    report.say(f"test host {kind}: engine {shown.strip()}")
     assert host.docker("run", "--rm", "-m", "64m", IMAGE, "echo", "good").out == "good\n"
 
 

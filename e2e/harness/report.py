@@ -3,6 +3,10 @@
 _lines: list[str] = []
 
 
+def say(line: str) -> None:
+    _lines.append(line)
+
+
 def number(what: str, value: float, unit: str) -> None:
     _lines.append(f"{what}: {value:.1f} {unit}")
 
