@@ -15,12 +15,14 @@ writable_sys() {
 # cgroup v2: a group that has processes of its own cannot hand controllers to its children.
 delegate_cgroup2() {
   local root=/sys/fs/cgroup controller pid
+  local -a controllers
   [ "$(stat -f -c %T "$root")" = cgroup2fs ] || return 0
   mkdir -p "$root/init"
   while read -r pid; do
     echo "$pid" >"$root/init/cgroup.procs" 2>/dev/null || true # it ended meanwhile
   done <"$root/cgroup.procs"
-  for controller in $(cat "$root/cgroup.controllers"); do
+  read -ra controllers <"$root/cgroup.controllers"
+  for controller in "${controllers[@]}"; do
     echo "+$controller" >"$root/cgroup.subtree_control" ||
       echo "testhost: controller $controller cannot be delegated" >&2
   done
