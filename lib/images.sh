@@ -119,6 +119,7 @@ ca_args() {
 # image_build NAME[:STAGE] INPUTS
 image_build() {
   local -a args=()
+  [[ $1 != tools ]] || { tools_build "$2"; return; }
   mapfile -t args < <(proxy_args && ca_args)
   [[ $1 != *:* ]] || args+=(--target "${1#*:}")
   # Only the Dockerfiles that declare it take the build image's name.

@@ -20,11 +20,15 @@ fail() {
   exit 1
 }
 
+# An unforeseen error: in a step it goes to the step's log, whose end is shown anyway.
 trap_error() {
   local status=$1 command=$2 file=$3 line=$4
   trap - ERR
   [[ $status -ne $FAILED ]] || exit "$FAILED"
-  # shellcheck disable=SC2016  # the backquotes are for the reader
+  if [[ -n ${IN_STEP:-} ]]; then
+    printf '%s:%s: `%s` ended with %s\n' "${file#"$ROOT/"}" "$line" "$command" "$status" >&2
+    exit "$status"
+  fi
   printf '\nerror: %s:%s: `%s` ended with %s\n   do: run it again with --verbose; %s\n' \
     "${file#"$ROOT/"}" "$line" "$command" "$status" "./gpuhub doctor tells what is wrong" >&3
   exit 1

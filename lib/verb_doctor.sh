@@ -9,7 +9,9 @@ note() { printf 'note   %-16s %s\n' "$1" "$2"; }
 
 # wrong NAME WHAT WHAT_TO_DO
 wrong() {
-  printf 'WRONG  %-16s %s\n%23s do: %s\n' "$1" "$2" '' "${3//$'\n'/$'\n'                            }"
+  local indent
+  indent=$'\n'$(printf '%28s.' '')
+  printf 'WRONG  %-16s %s\n%23s do: %s\n' "$1" "$2" '' "${3//$'\n'/"${indent%.}"}"
   DOCTOR_WRONG=$((DOCTOR_WRONG + 1))
 }
 
@@ -39,7 +41,8 @@ doctor_system() {
   good system "$(host_release), kernel $(uname -r), $(uname -m), $(nproc) cores"
   [[ $(stat -f -c %T /sys/fs/cgroup 2> /dev/null) != cgroup2fs ]] || kind=v2
   good cgroups "$kind"
-  if has timedatectl && [[ $(timedatectl show -p NTPSynchronized --value 2> /dev/null) == no ]]; then
+  if has timedatectl \
+    && [[ $(timedatectl show -p NTPSynchronized --value 2> /dev/null) == no ]]; then
     note clock "$(date -u +%FT%TZ), not synchronised: leases' times would be wrong with it"
   else
     good clock "$(date -u +%FT%TZ)"
@@ -85,7 +88,8 @@ doctor_engine() {
   case $(engine_state) in
     ok) good engine "$(engine_version) at $(engine_host)" ;;
     denied)
-      wrong engine "runs, but $(id -un) may not use it" "sudo usermod -aG docker $(id -un), log in again"
+      wrong engine "runs, but $(id -un) may not use it" \
+        "sudo usermod -aG docker $(id -un), log in again"
       return 1
       ;;
     no-client)
