@@ -87,7 +87,17 @@ settings_export() {
   settings_reader "type=bind,source=$CONFIG,target=/export" -- --export /export > /dev/null
   cp "$SETTINGS" "$CONFIG/gpuhub.toml.new"
   mv "$CONFIG/gpuhub.toml.new" "$CONFIG/gpuhub.toml"
+  settings_hub_d
   chmod -R a+rX "$CONFIG"
+}
+
+# An admin's own traits for the hub, if there are any.
+settings_hub_d() {
+  local -a own=("$ROOT"/hub.d/*.py)
+  rm -rf "$CONFIG/hub.d"
+  [[ ${#own[@]} -gt 0 ]] || return 0
+  mkdir "$CONFIG/hub.d"
+  cp "${own[@]}" "$CONFIG/hub.d/"
 }
 
 # setting NAME [FILE]: one value of what was exported; empty if there is none.
@@ -99,7 +109,10 @@ setting() {
   printf '%s\n' "$value"
 }
 
-settings_hash() { cat "$CONFIG/gpuhub.toml" "$CONFIG/hub.json" | sha256sum | cut -c 1-16; }
+settings_hash() {
+  local -a own=("$CONFIG"/hub.d/*.py)
+  cat "$CONFIG/gpuhub.toml" "$CONFIG/hub.json" "${own[@]}" | sha256sum | cut -c 1-16
+}
 
 admins() {
   tr -d '\n' < "$CONFIG/hub.json" | sed -n 's/.*"admins" *: *\[\([^]]*\)\].*/\1/p' | tr -d '"' \
