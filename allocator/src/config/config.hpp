@@ -1,0 +1,93 @@
+// What gpuhub.toml says, as plain values with their defaults. Made only by read() (read.hpp), so
+// what stands here was checked. docs/configuration.md explains each key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/gpu.hpp"
+#include "model/lease.hpp"
+#include "model/record.hpp"
+#include "model/units.hpp"
+
+namespace gpuhub::config {
+
+enum class TlsMode : std::uint8_t { none, files, self_signed, behind_proxy };
+enum class ShowHolders : std::uint8_t { all, group, none };
+enum class Conflicts : std::uint8_t { report, stop };
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+enum class Source : std::uint8_t { nvml, listed };
+// How GPUs get into a container; `automatic`: by what the engine can do.
+enum class Driver : std::uint8_t { automatic, cdi, nvidia, devices };
+
+struct Hub {
+  std::string name = "hub";
+  std::string address = "127.0.0.1";  // an IP address; other than loopback only with [tls]
+  int port = 8000;
+  std::vector<std::string> admins;
+  model::Duration start_timeout{120'000};  // < Allocator::bind_timeout
+};
+struct Tls {
+  TlsMode mode = TlsMode::none;
+  std::string certificate;  // of `files`: absolute paths on the host
+  std::string key;
+};
+struct Allocator {
+  model::Duration bind_timeout{180'000};
+  ShowHolders show_holders = ShowHolders::all;
+  Conflicts conflicts = Conflicts::report;
+  int history = 10'000;
+  LogLevel log = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
+};
+struct Gpus {
+  Source source = Source::nvml;
+  std::string policy = "least_used";
+  int slots = 1;
+  Driver driver = Driver::automatic;
+  std::vector<std::string> capabilities{"compute", "utility"};
+  std::vector<model::GpuSetting> overrides;  // distinct GPUs
+  std::vector<model::GpuInfo> listed;        // distinct GPUs
+};
+struct Simulation {
+  int gpus = 4;
+  std::string model = "A100-40G";
+};
+struct Notebook {
+  std::string image;
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<double> cpus;
+  std::optional<std::int64_t> shm_size_bytes;
+};
+struct Profile {
+  std::string slug;
+  std::string display_name;
+  std::string description;
+  model::Want gpus;  // WantCount, WantAll or WantNone
+  model::Mode mode = model::Mode::shared;
+  bool is_default = false;
+};
+struct Auth {
+  std::string method = "pam";
+};
+
+struct Config {
+  Hub hub;
+  Tls tls;
+  Allocator allocator;
+  Gpus gpus;
+  std::optional<Simulation> simulation;  // set: the GPUs are made up
+  Notebook notebook;
+  std::vector<Profile> profiles;         // never empty
+  Auth auth;
+};
+
+std::string_view to_string(TlsMode mode);
+std::string_view to_string(Driver driver);
+std::string_view to_string(Source source);
+
+}  // namespace gpuhub::config

@@ -1,0 +1,17 @@
+// Durations and sizes as people write them: "90s", "3m", "2h"; "512MiB", "8GiB".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "model/units.hpp"
+
+namespace gpuhub::config {
+
+// A whole number and ms, s, m, h or d, nothing between. nullopt on anything else, or above 10 years.
+std::optional<model::Duration> parse_duration(std::string_view text);
+// A whole number and B, KiB, MiB, GiB or TiB. nullopt on anything else, or above 2^53.
+std::optional<std::int64_t> parse_size(std::string_view text);
+
+}  // namespace gpuhub::config

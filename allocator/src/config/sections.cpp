@@ -1,0 +1,94 @@
+#include "config/sections.hpp"
+
+#include <array>
+
+#include "config/rules.hpp"
+
+namespace gpuhub::config {
+namespace {
+template <typename E, std::size_t N>
+using Names = std::array<std::pair<std::string_view, E>, N>;
+
+constexpr Names<ShowHolders, 3> show_holders_names{
+    {{"all", ShowHolders::all}, {"group", ShowHolders::group}, {"none", ShowHolders::none}}};
+constexpr Names<Conflicts, 2> conflicts_names{
+    {{"report", Conflicts::report}, {"stop", Conflicts::stop}}};
+constexpr Names<LogLevel, 4> log_names{{{"debug", LogLevel::debug},
+                                        {"info", LogLevel::info},
+                                        {"warning", LogLevel::warning},
+                                        {"error", LogLevel::error}}};
+constexpr Names<LogFormat, 2> log_format_names{
+    {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+
+template <typename E, std::size_t N>
+std::span<const std::pair<std::string_view, E>> all(const Names<E, N>& names) {
+  return names;
+}
+constexpr TextRule auth_rule{[](std::string_view t) { return t == "pam"; }, "\"pam\""};
+}  // namespace
+
+Hub read_hub(Table table) {
+  Hub hub;
+  take(hub.name, table.text("name", rules::hub_name));
+  take(hub.address, table.text("address", rules::address));
+  take(hub.port, table.integer("port", 1, 65535));
+  take(hub.admins, table.texts("admins", rules::account));
+  take(hub.start_timeout, table.duration("start_timeout", "1s", "1h"));
+  table.finish();
+  return hub;
+}
+
+Tls read_tls(Table table) {
+  Tls tls;
+  take(tls.certificate, table.text("certificate", rules::host_path));
+  take(tls.key, table.text("key", rules::host_path));
+  const bool self_signed = table.boolean("self_signed").value_or(false);
+  const bool behind_proxy = table.boolean("behind_proxy").value_or(false);
+  const bool files = table.has("certificate") || table.has("key");
+  if (files) {
+    table.required("certificate", "both certificate and key");
+    table.required("key", "both certificate and key");
+  }
+  if (int{files} + int{self_signed} + int{behind_proxy} > 1) {
+    table.fault("", "more than one way of TLS",
+                "one of: certificate and key; self_signed = true; behind_proxy = true");
+  }
+  tls.mode = files          ? TlsMode::files
+             : self_signed  ? TlsMode::self_signed
+             : behind_proxy ? TlsMode::behind_proxy
+                            : TlsMode::none;
+  table.finish();
+  return tls;
+}
+
+Allocator read_allocator(Table table) {
+  Allocator allocator;
+  take(allocator.bind_timeout, table.duration("bind_timeout", "1s", "24h"));
+  take(allocator.show_holders, table.choice("show_holders", all(show_holders_names)));
+  take(allocator.conflicts, table.choice("conflicts", all(conflicts_names)));
+  take(allocator.history, table.integer("history", 0, 1'000'000));
+  take(allocator.log, table.choice("log", all(log_names)));
+  take(allocator.log_format, table.choice("log_format", all(log_format_names)));
+  table.finish();
+  return allocator;
+}
+
+Notebook read_notebook(Table table) {
+  Notebook notebook;
+  notebook.image = "gpuhub/notebook:" GPUHUB_VERSION;
+  take(notebook.image, table.text("image", rules::image));
+  notebook.memory_bytes = table.size("memory", "64MiB");
+  notebook.cpus = table.number("cpus", 0.01, 4096);
+  notebook.shm_size_bytes = table.size("shm_size", "1MiB");
+  table.finish();
+  return notebook;
+}
+
+Auth read_auth(Table table) {
+  Auth auth;
+  take(auth.method, table.text("method", auth_rule));
+  table.finish();
+  return auth;
+}
+
+}  // namespace gpuhub::config

@@ -1,0 +1,29 @@
+// Each section of gpuhub.toml into its struct. For read.cpp only. What is wrong is noted in the
+// table's Reading; the struct then keeps its default there.
+#pragma once
+
+#include "config/config.hpp"
+#include "config/table.hpp"
+
+namespace gpuhub::config {
+
+inline constexpr std::size_t listed_max = model::gpus_max;
+inline constexpr std::size_t profiles_max = 64;
+
+Hub read_hub(Table table);
+Tls read_tls(Table table);
+Allocator read_allocator(Table table);
+// `simulated`: [simulation] is there.
+Gpus read_gpus(Table table, bool simulated);
+Simulation read_simulation(Table table);
+Notebook read_notebook(Table table);
+std::vector<Profile> read_profiles(Table& root);
+Auth read_auth(Table table);
+
+// Puts `value` in place if there is one.
+template <typename T, typename U>
+void take(T& place, std::optional<U>&& value) {
+  if (value) place = std::move(*value);
+}
+
+}  // namespace gpuhub::config

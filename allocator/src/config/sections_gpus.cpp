@@ -1,0 +1,178 @@
+// [gpus], [simulation] and [[profiles]].
+#include <array>
+#include <format>
+#include <set>
+
+#include "config/rules.hpp"
+#include "config/sections.hpp"
+
+namespace gpuhub::config {
+namespace {
+using model::GpuId;
+
+constexpr std::array<std::pair<std::string_view, Source>, 2> source_names{
+    {{"nvml", Source::nvml}, {"listed", Source::listed}}};
+constexpr std::array<std::pair<std::string_view, Driver>, 4> driver_names{
+    {{"auto", Driver::automatic},
+     {"cdi", Driver::cdi},
+     {"nvidia", Driver::nvidia},
+     {"devices", Driver::devices}}};
+constexpr std::array<std::pair<std::string_view, model::Mode>, 2> mode_names{
+    {{"shared", model::Mode::shared}, {"exclusive", model::Mode::exclusive}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 1> policy_names{
+    {{"least_used", "least_used"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> simulated_names{
+    {{"A100-40G", "A100-40G"}, {"H100-80G", "H100-80G"}, {"RTX-4090", "RTX-4090"}}};
+
+// The table's uuid, if it is there, good and not in `seen` yet.
+std::optional<GpuId> read_uuid(Table& table, std::set<std::string>& seen) {
+  const auto uuid = table.text("uuid", rules::gpu_id);
+  table.required("uuid", std::string{rules::gpu_id.allowed});
+  if (!uuid) return std::nullopt;
+  if (!seen.insert(*uuid).second) {
+    table.fault("uuid", std::format("\"{}\" stands here a second time", *uuid),
+                "each UUID once");
+    return std::nullopt;
+  }
+  return GpuId::parse(*uuid);
+}
+
+model::DeviceNode split_device(const std::string& text) {
+  const auto colon = text.find(':');
+  if (colon == text.npos) return {text, text};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+model::BindMount split_mount(const std::string& text) {
+  const auto first = text.find(':');
+  const auto second = text.find(':', first + 1);
+  return {text.substr(0, first), text.substr(first + 1, second - first - 1),
+          second == text.npos || text.substr(second + 1) == "ro"};
+}
+
+void read_override(Table& table, Gpus& gpus, std::set<std::string>& seen) {
+  const auto uuid = read_uuid(table, seen);
+  auto slots = table.integer("slots", 1, model::slots_max);
+  auto label = table.text("label", rules::label);
+  if (uuid) gpus.overrides.push_back({*uuid, slots, std::move(label)});
+}
+
+void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
+  const auto uuid = read_uuid(table, seen);
+  const auto model = table.text("model", rules::gpu_model);
+  const auto memory = table.integer("memory_mib", 0, 16 * 1024 * 1024);
+  const auto devices = table.texts("devices", rules::device);
+  const auto mounts = table.texts("mounts", rules::mount);
+  const auto slots = table.integer("slots", 1, model::slots_max);
+  if (!uuid) return;
+  model::GpuInfo gpu{.id = *uuid,
+                     .model = model.value_or("GPU"),
+                     .memory = {memory.value_or(0)},
+                     .minor = std::nullopt,
+                     .pci_bus = {},
+                     .devices = {},
+                     .mounts = {},
+                     .slots = slots};
+  for (const std::string& text : devices.value_or(std::vector<std::string>{})) {
+    gpu.devices.push_back(split_device(text));
+  }
+  for (const std::string& text : mounts.value_or(std::vector<std::string>{})) {
+    gpu.mounts.push_back(split_mount(text));
+  }
+  if (gpus.driver == Driver::devices && !table.has("devices")) {
+    table.fault("devices", "missing, though gpus.driver is \"devices\"",
+                std::string{rules::device.allowed});
+  }
+  if (gpus.driver == Driver::nvidia && !uuid->str().starts_with("GPU-") &&
+      !uuid->str().starts_with("MIG-")) {
+    table.fault("uuid", std::format("\"{}\" is no GPU that driver \"nvidia\" knows", uuid->str()),
+                "a UUID that begins with GPU- or MIG-, or another gpus.driver");
+  }
+  gpus.listed.push_back(std::move(gpu));
+}
+
+Profile simple_profile(std::string slug, std::string name, model::Want gpus, bool is_default) {
+  return {std::move(slug), std::move(name), {}, std::move(gpus), model::Mode::shared, is_default};
+}
+
+void read_profile(Table& table, std::vector<Profile>& profiles, std::set<std::string>& slugs) {
+  Profile profile;
+  take(profile.slug, table.text("slug", rules::slug));
+  table.required("slug", std::string{rules::slug.allowed});
+  if (!profile.slug.empty() && !slugs.insert(profile.slug).second) {
+    table.fault("slug", std::format("\"{}\" stands here a second time", profile.slug),
+                "each slug once");
+  }
+  take(profile.display_name, table.text("display_name", rules::display_name));
+  if (profile.display_name.empty()) profile.display_name = profile.slug;
+  take(profile.description, table.text("description", rules::description));
+  const int most = static_cast<int>(model::gpus_max);
+  const int gpus = table.count_or_all("gpus", most).value_or(1);
+  table.required("gpus", std::format("0 to {}, or \"all\"", most));
+  if (gpus < 0) {
+    profile.gpus = model::WantAll{};
+  } else if (gpus == 0) {
+    profile.gpus = model::WantNone{};
+  } else {
+    profile.gpus = model::WantCount{gpus};
+  }
+  take(profile.mode, table.choice<model::Mode>("mode", mode_names));
+  profile.is_default = table.boolean("default").value_or(false);
+  for (const Profile& other : profiles) {
+    if (!profile.is_default || !other.is_default) continue;
+    table.fault("default", std::format("profile \"{}\" is the default already", other.slug),
+                "default = true in one profile");
+    break;
+  }
+  profiles.push_back(std::move(profile));
+}
+}  // namespace
+
+Gpus read_gpus(Table table, bool simulated) {
+  Gpus gpus;
+  take(gpus.source, table.choice<Source>("source", source_names));
+  take(gpus.policy, table.choice<std::string_view>("policy", policy_names));
+  take(gpus.slots, table.integer("slots", 1, model::slots_max));
+  take(gpus.driver, table.choice<Driver>("driver", driver_names));
+  take(gpus.capabilities, table.texts("capabilities", rules::capability));
+  std::set<std::string> overridden, listed;
+  table.tables("override", [&](Table& one) { read_override(one, gpus, overridden); });
+  table.tables("listed", [&](Table& one) { read_listed(one, gpus, listed); });
+  if (gpus.source == Source::nvml && !gpus.listed.empty()) {
+    table.fault("listed", "GPUs are listed, but gpus.source is \"nvml\"",
+                "source = \"listed\", or no [[gpus.listed]]");
+  }
+  if (gpus.source == Source::listed && simulated) {
+    table.fault("source", "[simulation] needs the NVML source",
+                "source = \"nvml\", or no [simulation]");
+  }
+  if (gpus.listed.size() > listed_max) {
+    table.fault("listed", "too many GPUs", std::format("up to {}", listed_max));
+  }
+  table.finish();
+  return gpus;
+}
+
+Simulation read_simulation(Table table) {
+  Simulation simulation;
+  take(simulation.gpus, table.integer("gpus", 1, 16));
+  take(simulation.model, table.choice<std::string_view>("model", simulated_names));
+  table.finish();
+  return simulation;
+}
+
+std::vector<Profile> read_profiles(Table& root) {
+  std::vector<Profile> profiles;
+  std::set<std::string> slugs;
+  root.tables("profiles", [&](Table& one) { read_profile(one, profiles, slugs); });
+  if (profiles.size() > profiles_max) {
+    root.fault("profiles", "too many profiles", std::format("up to {}", profiles_max));
+  }
+  if (profiles.empty()) {
+    profiles.push_back(simple_profile("one-gpu", "1 GPU", model::WantCount{1}, true));
+    profiles.push_back(simple_profile("no-gpu", "No GPU", model::WantNone{}, false));
+  }
+  return profiles;
+}
+
+}  // namespace gpuhub::config

@@ -1,0 +1,106 @@
+// Template, reader and documentation say the same.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "config/read.hpp"
+#include "config/template.hpp"
+
+namespace gpuhub::config {
+namespace {
+
+std::string file_text(const std::string& path) {
+  std::ostringstream out;
+  out << std::ifstream{path}.rdbuf();
+  return out.str();
+}
+
+std::string faults(std::string_view text) {
+  const auto config = read(text, "f");
+  std::string out;
+  if (!config) {
+    for (const Fault& fault : config.error()) out += fault.text() + "\n";
+  }
+  return out;
+}
+
+// Takes the "# " away from each line that holds a key or a table, but for lines `without` matches.
+std::string uncommented(const std::string& text, const std::regex& without) {
+  static const std::regex hidden{R"(# (\[.*|[a-z_]+ = .*))"};
+  std::istringstream lines{text};
+  std::string out, line;
+  std::smatch match;
+  while (std::getline(lines, line)) {
+    if (std::regex_search(line, without)) continue;
+    if (std::regex_match(line, match, hidden)) line = match[1];
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string with_source_listed(std::string text) {
+  return std::regex_replace(text, std::regex{R"(source = "nvml")"}, R"(source = "listed")");
+}
+
+TEST(Template, ParsesAsItIs) {
+  EXPECT_EQ(faults(make_template({})), "");
+  const auto config = read(make_template({.simulate = 3, .admins = {"ana", "bo"}}), "f");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->simulation->gpus, 3);
+  EXPECT_EQ(config->hub.admins, (std::vector<std::string>{"ana", "bo"}));
+  EXPECT_EQ(make_template({}).find('@'), std::string::npos);
+}
+
+TEST(Template, ParsesWithEveryCommentedLineInUse) {
+  const std::string text = with_source_listed(make_template({}));
+  // One way of TLS at a time.
+  EXPECT_EQ(faults(uncommented(text, std::regex{"self_signed|behind_proxy"})), "");
+  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|behind_proxy"})), "");
+  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|self_signed"})), "");
+}
+
+TEST(Template, ShowsTheDefaults) {
+  const auto shown = read(uncommented(with_source_listed(make_template({})),
+                                      std::regex{"certificate =|key =|behind_proxy"}), "f");
+  ASSERT_TRUE(shown);
+  const auto plain = read("", "f");
+  EXPECT_EQ(shown->allocator.bind_timeout, plain->allocator.bind_timeout);
+  EXPECT_EQ(shown->hub.start_timeout, plain->hub.start_timeout);
+  EXPECT_EQ(shown->allocator.history, plain->allocator.history);
+  EXPECT_EQ(shown->allocator.show_holders, plain->allocator.show_holders);
+  EXPECT_EQ(shown->gpus.capabilities, plain->gpus.capabilities);
+  EXPECT_EQ(shown->notebook.image, plain->notebook.image);
+}
+
+TEST(Template, HoldsEveryKey) {
+  const std::string text = make_template({.simulate = 1, .admins = {}});
+  for (const std::string& key : all_keys()) {
+    const std::string last = key.substr(key.rfind('.') + 1);
+    const std::regex place{"(^|\n)(# )?(" + last + " = |\\[+" + key + "\\])"};
+    EXPECT_TRUE(std::regex_search(text, place)) << key;
+  }
+}
+
+TEST(Documentation, ExplainsEveryKey) {
+  const std::string text = file_text(SOURCE_DIR "/docs/configuration.md");
+  ASSERT_FALSE(text.empty());
+  for (const std::string& key : all_keys()) {
+    EXPECT_NE(text.find("`" + key + "`"), std::string::npos) << key;
+  }
+}
+
+TEST(Documentation, NamesNoKeyThatIsNotThere) {
+  const std::string text = file_text(SOURCE_DIR "/docs/configuration.md");
+  const auto keys = all_keys();
+  // Each row of a table begins with its key.
+  const std::regex row{R"(\n\| `([a-z_.]+)` \|)"};
+  for (std::sregex_iterator it{text.begin(), text.end(), row}, end; it != end; ++it) {
+    EXPECT_TRUE(keys.contains((*it)[1])) << (*it)[1];
+  }
+}
+
+}  // namespace
+}  // namespace gpuhub::config
