@@ -85,6 +85,7 @@ class Ledger {
   std::vector<policy::GpuUse> gpus() const;                  // in index order; pointers live until
                                                              // the next apply()
   std::vector<const model::Lease*> leases() const;           // all kept, by granting order
+  std::vector<const model::Lease*> live_on(const model::GpuId& gpu) const;
   std::vector<const model::Conflict*> conflicts() const;
   // Granted leases whose bind timeout is over at `at`.
   std::vector<model::LeaseId> overdue(model::Instant at) const;
@@ -96,8 +97,8 @@ class Ledger {
   std::string show() const;
 
  private:
-  struct Books;
-  std::unique_ptr<Books> books_;
+  struct Rules;  // the commands; ledger.cpp
+  std::unique_ptr<Rules> rules_;
 };
 
 }  // namespace gpuhub::ledger
