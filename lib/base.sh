@@ -70,6 +70,14 @@ path-exclude /usr/share/info/*
 path-exclude /usr/share/locale/*
 path-include /usr/share/locale/locale.alias
 DPKG
+  # Packages are used once: neither they nor apt's binary caches belong into a layer.
+  cat > "$dir/etc/apt/apt.conf.d/docker-clean" <<'APT'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::Languages "none";
+APT
   find "$dir/usr/share/doc" -type f ! -name copyright -delete
   rm -rf "$dir"/usr/share/{man,info,locale}/* "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/* \
     "$dir"/var/log/*.log "$dir"/var/log/apt/* "$dir"/etc/apt/sources.list \

@@ -108,21 +108,22 @@ engine_start_by_hand() {
   disown
 }
 
+# Alive and still dockerd: a process that has ended but was not reaped has no command line.
 engine_is_ours() {
   local pid
   [[ -r $ENGINE_MARK ]] || return 1
   pid=$(< "$ENGINE_MARK")
-  [[ -r /proc/$pid/comm && $(< "/proc/$pid/comm") == dockerd ]]
+  [[ $(tr '\0' ' ' < "/proc/$pid/cmdline") == *dockerd* ]] 2> /dev/null
 }
+
+engine_is_gone() { ! engine_is_ours; }
 
 engine_stop_ours() {
   engine_is_ours || return 0
   local pid
   pid=$(< "$ENGINE_MARK")
   kill "$pid"
-  # shellcheck disable=SC2016  # the inner shell expands its own argument
-  poll 30 bash -c '! kill -0 "$0" 2> /dev/null' "$pid" \
-    || fail "dockerd (process $pid) does not end" "see $ENGINE_LOG; then: kill $pid"
+  poll 60 engine_is_gone || fail "dockerd (process $pid) does not end" "see $ENGINE_LOG; then: kill $pid"
   rm -f "$ENGINE_MARK"
 }
 
