@@ -1,12 +1,15 @@
 // The one owner of all change: takes commands, applies them to the ledger, commits in batches
-// (group commit), then answers; keeps ledger and runtime in agreement. Has no threads of its own
-// and reads no clock: it is pumped. Everything is called on one thread. Deterministic, so that a
-// simulation can drive it with doubles.
+// (group commit), then answers; keeps ledger and runtime in agreement. Has no threads of its own;
+// time and the ports' answers are put in. Everything is called on one thread. Deterministic, so
+// that a simulation can drive it with doubles.
 //
 // Nothing derived from a change leaves before the batch that holds it is durable: each reply, also
-// of a query or a refusal, waits for the commits of all that was applied before it.
+// of a query or a refusal, waits for the commits of all that was applied before it. A reply with
+// nothing to wait for is called from inside the call.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -53,16 +56,20 @@ struct GpuView {
 struct Check { std::string name; bool ok = false; std::string detail; };
 
 // Counters since start, for metrics. Plain numbers; read at any time on the pumping thread.
+inline constexpr std::array end_latency_bounds_ms{5, 10, 25, 50, 100, 250, 500, 1000, 5000};
 struct Counters {
-  std::uint64_t granted = 0, refused = 0, commits = 0, commit_failures = 0, records = 0;
+  std::uint64_t granted = 0, refused = 0, commits = 0, records = 0;
   std::uint64_t events = 0, reconciles = 0, runtime_errors = 0, conflicts_seen = 0;
-  std::vector<std::uint64_t> ended_by_reason = std::vector<std::uint64_t>(7);  // by EndReason
-  // From the engine's time of a container's end to the committed end of its lease.
-  std::vector<std::uint64_t> end_latency_ms_buckets;   // cumulative, by end_latency_bounds_ms()
+  std::array<std::uint64_t, 7> ended_by_reason{};  // by EndReason
+  // From the engine's time of a container's end to the committed end of its lease. Cumulative by
+  // end_latency_bounds_ms; what took longer is in the count only.
+  std::array<std::uint64_t, end_latency_bounds_ms.size()> end_latency_buckets{};
   std::uint64_t end_latency_count = 0;
-  double end_latency_sum_ms = 0;
+  std::int64_t end_latency_sum_ms = 0;
 };
-const std::vector<int>& end_latency_bounds_ms();
+
+// The time, as a port: `at` never goes back and goes on from what the store held.
+using Clock = std::function<model::Now()>;
 
 template <typename T>
 using Reply = std::move_only_function<void(std::expected<T, Refusal>)>;
@@ -71,17 +78,16 @@ class Service {
  public:
   // Ports are borrowed and must outlive the service. `on_fatal` is called when memory is ahead of
   // disk (a commit failed): the daemon must stop at once; nothing is answered any more.
-  Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime,
-          Settings settings, std::move_only_function<void(std::string)> on_fatal);
+  Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
+          Settings settings, std::function<void(std::string)> on_fatal);
   ~Service();
 
-  // Time comes in here, and before every call below by the caller's own hand: `now.at` never goes
-  // back. Runs what is due (bind timeouts, periodic reconcile) and starts a commit if one is due.
-  void pump(model::Now now);
+  // Runs what is due: bind timeouts, the periodic reconcile, retries of what the engine refused.
+  void pump();
   // When pump() must be called at the latest; nullopt: nothing is scheduled.
   std::optional<model::Instant> next_deadline() const;
 
-  void start(model::Now now);                  // subscribes to the runtime; once
+  void start();                                // subscribes to the runtime; once
   void ask(model::Request request, Reply<LeaseAnswer> reply);
   void bind(ledger::Bind bind, Reply<LeaseAnswer> reply);
   // Answers after the runtime was asked once, so that a container already gone shows as ended.
@@ -93,7 +99,7 @@ class Service {
   void set_inventory(std::expected<std::vector<model::GpuInfo>, std::string> gpus);
 
   void lease(model::LeaseId id, Reply<LeaseAnswer> reply);
-  void leases(std::move_only_function<bool(const model::Lease&)> keep,
+  void leases(const std::function<bool(const model::Lease&)>& keep,
               std::move_only_function<void(std::vector<LeaseAnswer>)> reply);
   void gpus(std::move_only_function<void(std::vector<GpuView>)> reply);
 

@@ -1,0 +1,239 @@
+#include "service/service.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/assert.hpp"
+#include "service/core.hpp"
+#include "service/watcher.hpp"
+
+namespace gpuhub::service {
+namespace {
+
+LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, bool existed) {
+  LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = existed};
+  const auto uses = ledger.gpus();
+  for (const auto& id : lease.gpus) {
+    const auto at = std::ranges::find(uses, id, [](const auto& use) { return use.gpu->info.id; });
+    if (at != uses.end()) answer.gpus.push_back(*at->gpu);
+  }
+  return answer;
+}
+
+std::vector<GpuView> views(const ledger::Ledger& ledger) {
+  std::vector<GpuView> all;
+  const auto conflicts = ledger.conflicts();
+  for (const auto& use : ledger.gpus()) {
+    GpuView view{.gpu = *use.gpu, .leases_used = use.leases, .exclusive = use.exclusive,
+                 .leases = {}, .conflicts = {}};
+    const auto& id = use.gpu->info.id;
+    for (const auto* lease : ledger.live_on(id)) view.leases.push_back(*lease);
+    for (const auto* conflict : conflicts) {
+      if (std::ranges::contains(conflict->gpus, id)) view.conflicts.push_back(*conflict);
+    }
+    all.push_back(std::move(view));
+  }
+  return all;
+}
+
+}  // namespace
+
+struct Service::State {
+  State(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
+        Settings settings_, std::function<void(std::string)> on_fatal)
+      : settings(std::move(settings_)),
+        core(std::move(ledger), store, std::move(clock), std::move(on_fatal)),
+        watcher(core, runtime, settings) {}
+
+  // Answers what `what` came to, once that is durable.
+  void answer(const ledger::Command& what, Reply<LeaseAnswer> reply);
+  Refusal refusal(ledger::Refusal why) const;
+  // An answer about the lease as it is now, once that is durable.
+  void answer_now(const model::LeaseId& id, bool existed, Reply<LeaseAnswer> reply);
+  // Why no GPU may be granted now; empty: one may.
+  std::string not_ready(const model::Request& request) const;
+  template <typename T>
+  bool refuse_overload(Reply<T>& reply);
+  template <typename T>
+  void refuse(Refusal why, Reply<T> reply);
+
+  Settings settings;
+  Core core;
+  Watcher watcher;
+  bool inventory_ok = false;
+  std::string inventory_why = "not read yet";
+};
+
+Refusal Service::State::refusal(ledger::Refusal why) const {
+  Refusal refused{.kind = Refused::by_ledger, .ledger = {}, .detail = why.detail, .blocked_by = {}};
+  for (const auto& id : why.blocked_by) {
+    if (const auto* lease = core.ledger().find(id)) refused.blocked_by.push_back(*lease);
+  }
+  refused.ledger = std::move(why);
+  return refused;
+}
+
+template <typename T>
+void Service::State::refuse(Refusal why, Reply<T> reply) {
+  core.after_commit([why = std::move(why), reply = std::move(reply)]() mutable {
+    reply(std::unexpected(std::move(why)));
+  });
+}
+
+template <typename T>
+bool Service::State::refuse_overload(Reply<T>& reply) {
+  if (core.waiting() < settings.queue_max) return false;
+  reply(std::unexpected(Refusal{.kind = Refused::too_many, .ledger = {},
+                                .detail = "too many requests wait for the disk; try again",
+                                .blocked_by = {}}));
+  return true;
+}
+
+void Service::State::answer_now(const model::LeaseId& id, bool existed, Reply<LeaseAnswer> reply) {
+  const auto* lease = core.ledger().find(id);
+  if (lease == nullptr) {
+    ledger::Refusal unknown{ledger::Reason::unknown_lease, "there is no such lease", {}};
+    refuse(refusal(std::move(unknown)), std::move(reply));
+    return;
+  }
+  core.after_commit([answer = answer_for(core.ledger(), *lease, existed),
+                     reply = std::move(reply)]() mutable { reply(std::move(answer)); });
+}
+
+void Service::State::answer(const ledger::Command& what, Reply<LeaseAnswer> reply) {
+  if (refuse_overload(reply)) return;
+  auto outcome = core.apply(what);
+  if (!outcome) {
+    if (std::holds_alternative<ledger::Ask>(what)) ++core.counters.refused;
+    refuse(refusal(std::move(outcome.error())), std::move(reply));
+    return;
+  }
+  GPUHUB_ASSERT(outcome->lease.has_value());
+  answer_now(*outcome->lease, outcome->existed, std::move(reply));
+}
+
+std::string Service::State::not_ready(const model::Request& request) const {
+  if (!watcher.reconciled_once()) {
+    return "the container engine has not yet been asked what runs (" + watcher.why_not() +
+           "); try again in a moment";
+  }
+  if (!inventory_ok && !std::holds_alternative<model::WantNone>(request.want)) {
+    return "the GPUs cannot be read now: " + inventory_why;
+  }
+  return {};
+}
+
+Service::Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
+                 Settings settings, std::function<void(std::string)> on_fatal)
+    : state_(std::make_unique<State>(std::move(ledger), store, runtime, std::move(clock),
+                                     std::move(settings), std::move(on_fatal))) {}
+Service::~Service() = default;
+
+void Service::start() { state_->watcher.start(); }
+void Service::pump() { state_->watcher.pump(); }
+std::optional<model::Instant> Service::next_deadline() const {
+  return state_->watcher.next_deadline();
+}
+
+void Service::ask(model::Request request, Reply<LeaseAnswer> reply) {
+  if (auto why = state_->not_ready(request); !why.empty()) {
+    state_->refuse(Refusal{.kind = Refused::not_ready, .ledger = {}, .detail = std::move(why),
+                           .blocked_by = {}},
+                   std::move(reply));
+    return;
+  }
+  state_->answer(ledger::Ask{std::move(request)}, std::move(reply));
+}
+
+void Service::bind(ledger::Bind bind, Reply<LeaseAnswer> reply) {
+  state_->answer(std::move(bind), std::move(reply));
+}
+
+void Service::release(model::LeaseId id, Reply<LeaseAnswer> reply) {
+  if (state_->refuse_overload(reply)) return;
+  const auto outcome = state_->core.apply(ledger::Release{id});
+  const auto* lease = outcome ? state_->core.ledger().find(id) : nullptr;
+  if (lease == nullptr || lease->state != model::LeaseState::ending || !lease->container ||
+      !state_->watcher.connected()) {
+    state_->answer_now(id, true, std::move(reply));
+    return;
+  }
+  // Shared, because a std::function must be copyable.
+  auto shared = std::make_shared<Reply<LeaseAnswer>>(std::move(reply));
+  state_->watcher.look_at(*lease->container, [this, id, shared] {
+    state_->answer_now(id, true, std::move(*shared));
+  });
+}
+
+void Service::put_listed(std::vector<model::GpuInfo> gpus, Reply<std::vector<GpuView>> reply) {
+  if (state_->refuse_overload(reply)) return;
+  const auto outcome = state_->core.apply(ledger::PutListed{std::move(gpus)});
+  GPUHUB_ASSERT(outcome.has_value());
+  state_->inventory_ok = true;
+  state_->core.after_commit([all = views(state_->core.ledger()),
+                             reply = std::move(reply)]() mutable { reply(std::move(all)); });
+}
+
+void Service::set_gpu(model::GpuSetting setting, Reply<GpuView> reply) {
+  if (state_->refuse_overload(reply)) return;
+  const auto id = setting.gpu;
+  auto outcome = state_->core.apply(ledger::SetGpu{std::move(setting)});
+  if (!outcome) {
+    state_->refuse(state_->refusal(std::move(outcome.error())), std::move(reply));
+    return;
+  }
+  auto all = views(state_->core.ledger());
+  const auto at = std::ranges::find(all, id, [](const GpuView& v) { return v.gpu.info.id; });
+  GPUHUB_ASSERT(at != all.end());
+  state_->core.after_commit([view = std::move(*at), reply = std::move(reply)]() mutable {
+    reply(std::move(view));
+  });
+}
+
+void Service::set_inventory(std::expected<std::vector<model::GpuInfo>, std::string> gpus) {
+  state_->inventory_ok = gpus.has_value();
+  if (gpus) {
+    std::ignore = state_->core.apply(ledger::SetInventory{*std::move(gpus)});
+  } else {
+    state_->inventory_why = std::move(gpus.error());
+  }
+}
+
+void Service::lease(model::LeaseId id, Reply<LeaseAnswer> reply) {
+  state_->answer_now(id, true, std::move(reply));
+}
+
+void Service::leases(const std::function<bool(const model::Lease&)>& keep,
+                     std::move_only_function<void(std::vector<LeaseAnswer>)> reply) {
+  std::vector<LeaseAnswer> found;
+  for (const auto* lease : state_->core.ledger().leases()) {
+    if (keep(*lease)) found.push_back(answer_for(state_->core.ledger(), *lease, true));
+  }
+  state_->core.after_commit([found = std::move(found), reply = std::move(reply)]() mutable {
+    reply(std::move(found));
+  });
+}
+
+void Service::gpus(std::move_only_function<void(std::vector<GpuView>)> reply) {
+  state_->core.after_commit([all = views(state_->core.ledger()),
+                             reply = std::move(reply)]() mutable { reply(std::move(all)); });
+}
+
+std::vector<Check> Service::readiness() const {
+  const auto& state = *state_;
+  const bool reconciled = state.watcher.connected() && state.watcher.reconciled();
+  return {
+      {"store", !state.core.failed(), state.core.failed() ? "the last commit failed" : ""},
+      {"inventory", state.inventory_ok, state.inventory_ok ? "" : state.inventory_why},
+      {"runtime", reconciled, reconciled ? "" : state.watcher.why_not()},
+  };
+}
+
+const Counters& Service::counters() const { return state_->core.counters; }
+const ledger::Ledger& Service::ledger() const { return state_->core.ledger(); }
+bool Service::reconciled() const { return state_->watcher.reconciled(); }
+runtime::Capabilities Service::runtime_capabilities() const {
+  return state_->watcher.capabilities();
+}
+
+}  // namespace gpuhub::service
