@@ -97,4 +97,14 @@ lock_state() {
   [[ -w $STATE ]] || fail "cannot write to $STATE" "make it yours: sudo chown -R $(id -un) '$ROOT'"
   exec 9> "$STATE/lock"
   flock -n 9 || fail "another gpuhub command is at work here" "wait until it is done"
+  trap leave_to_owner EXIT
+}
+
+# What root makes in somebody's checkout (sudo) belongs to them afterwards.
+leave_to_owner() {
+  local path
+  [[ $EUID -eq 0 ]] || return 0
+  for path in "$STATE" "$ROOT/gpuhub.toml"; do
+    [[ ! -e $path ]] || chown -R --reference="$ROOT" "$path"
+  done
 }
