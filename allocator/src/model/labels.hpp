@@ -1,0 +1,45 @@
+// The labels a container of ours carries, and what they say. Written by whoever injects a lease,
+// read back by the ledger when a container's lease is not in the books (a lost store). What is read
+// is untrusted: anybody with the engine's socket can label a container as he likes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/lease.hpp"
+
+namespace gpuhub::model {
+
+inline constexpr std::string_view label_lease = "gpuhub.lease";
+inline constexpr std::string_view label_owner = "gpuhub.owner";
+inline constexpr std::string_view label_gpus = "gpuhub.gpus";
+inline constexpr std::string_view label_mode = "gpuhub.mode";
+inline constexpr std::string_view label_epoch = "gpuhub.epoch";
+
+using Labels = std::map<std::string, std::string>;
+
+// What the labels tell of a lease; each part is nullopt where its label is missing or malformed.
+struct LabelledLease {
+  std::optional<LeaseId> lease;
+  std::optional<Owner> owner;
+  std::optional<std::vector<GpuId>> gpus;  // distinct, at most gpus_max; empty: a lease of none
+  std::optional<Mode> mode;
+  std::optional<Epoch> epoch;
+};
+
+// True if `text` may be a user's name: 1..255 bytes of valid UTF-8 without control characters.
+bool is_user_name(std::string_view text);
+
+// "hub/user/server". Bytes that would break the form ("/", "%", "{", "}") stand as %XX, so that a
+// value never holds a brace and always splits in three.
+std::string owner_label(const Owner& owner);
+std::optional<Owner> parse_owner_label(std::string_view text);
+
+// All five labels of `lease`.
+Labels labels_of(const Lease& lease);
+LabelledLease read_labels(const Labels& labels);
+
+}  // namespace gpuhub::model
