@@ -1,0 +1,190 @@
+#include "store/book_tables.hpp"
+
+#include <array>
+#include <format>
+#include <tuple>
+#include <utility>
+
+#include "store/rows.hpp"
+
+namespace gpuhub::store {
+namespace {
+
+std::unexpected<Error> bad_row(std::string_view table, std::string_view key, std::string_view what) {
+  return std::unexpected(Error{std::format("table {}, row {}: {}", table, key, what)});
+}
+
+using Result = std::expected<void, Error>;
+
+// Calls `row` for each row of the query; stops at the first error.
+template <typename Row>
+Result each(Database& db, std::string_view sql, Row row) {
+  auto query = db.prepare(sql);
+  if (!query) return std::unexpected(query.error());
+  while (true) {
+    const auto there = query->step();
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return {};
+    if (Result done = row(*query); !done) return done;
+  }
+}
+
+Result check_file(Database& db) {
+  return each(db, "PRAGMA quick_check(1)", [](const Statement& row) -> Result {
+    if (row.text(0) == "ok") return {};
+    return std::unexpected(Error{"the file is damaged: " + row.text(0)});
+  });
+}
+
+Result read_books(const Statement& row, std::optional<model::Contents>& into) {
+  const auto epoch = model::Epoch::parse(row.text(0));
+  const auto serial = row.number(1);
+  const auto at = row.number(2);
+  if (!epoch) return bad_row("books", "1", "epoch: no such name");
+  if (serial < 1) return bad_row("books", "1", "next_serial: out of range");
+  if (at < 0) return bad_row("books", "1", "at_ms: out of range");
+  into = model::Contents{.epoch = *epoch, .fresh = row.number(3) == 0,
+                         .next_serial = static_cast<std::uint64_t>(serial), .at = {at},
+                         .leases = {}, .gpu_settings = {}, .listed = {}, .conflicts = {}};
+  if (row.is_null(4)) return {};
+  auto listed = read_listed(row.text(4));
+  if (!listed) return bad_row("books", "listed", listed.error());
+  into->listed = *std::move(listed);
+  return {};
+}
+
+Result read_lease_row(const Statement& row, std::vector<model::Lease>& into) {
+  const auto key = row.text(0);
+  auto lease = read_lease(row.text(1));
+  if (!lease) return bad_row("leases", key, lease.error());
+  if (lease->id.str() != key) return bad_row("leases", key, "its body names " + lease->id.str());
+  into.push_back(*std::move(lease));
+  return {};
+}
+
+Result read_setting_row(const Statement& row, std::vector<model::GpuSetting>& into) {
+  const auto gpu = model::GpuId::parse(row.text(0));
+  if (!gpu) return bad_row("gpu_settings", row.text(0), "gpu: no such name");
+  model::GpuSetting setting{*gpu, {}, {}};
+  if (!row.is_null(1)) {
+    const auto slots = row.number(1);
+    if (slots < 1 || slots > model::slots_max) {
+      return bad_row("gpu_settings", gpu->str(), "slots: out of range");
+    }
+    setting.slots = static_cast<int>(slots);
+  }
+  if (!row.is_null(2)) setting.label = row.text(2);
+  into.push_back(std::move(setting));
+  return {};
+}
+
+Result read_conflict_row(const Statement& row, std::vector<model::Conflict>& into) {
+  const auto key = row.text(0);
+  auto conflict = read_conflict(row.text(1));
+  if (!conflict) return bad_row("conflicts", key, conflict.error());
+  if (conflict->container.str() != key) return bad_row("conflicts", key, "its body names another");
+  into.push_back(*std::move(conflict));
+  return {};
+}
+
+}  // namespace
+
+std::expected<model::Contents, Error> read_contents(Database& db) {
+  std::optional<model::Contents> found;
+  auto read = check_file(db).and_then([&] {
+    return each(db, "SELECT epoch, next_serial, at_ms, batches, listed FROM books",
+                [&](const Statement& row) { return read_books(row, found); });
+  });
+  if (!read) return std::unexpected(read.error());
+  if (!found) return bad_row("books", "1", "missing");
+  read = each(db, "SELECT id, body FROM leases ORDER BY place",
+              [&](const Statement& row) { return read_lease_row(row, found->leases); })
+             .and_then([&] {
+               return each(db, "SELECT gpu, slots, label FROM gpu_settings ORDER BY gpu",
+                           [&](const Statement& row) {
+                             return read_setting_row(row, found->gpu_settings);
+                           });
+             })
+             .and_then([&] {
+               return each(db, "SELECT container, body FROM conflicts ORDER BY container",
+                           [&](const Statement& row) {
+                             return read_conflict_row(row, found->conflicts);
+                           });
+             });
+  if (!read) return std::unexpected(read.error());
+  return *std::move(found);
+}
+
+// Each record's row. An upsert of a lease keeps its place: the granting order.
+struct BookTables::Write {
+  Statements& to;
+
+  Result operator()(const model::Lease& lease) const {
+    to.lease.bind(1, std::string_view{lease.id.str()});
+    to.lease.bind(2, std::string_view{write_lease(lease)});
+    return to.lease.run();
+  }
+  Result operator()(const model::LeaseForgotten& forgotten) const {
+    to.lease_forgotten.bind(1, std::string_view{forgotten.lease.str()});
+    return to.lease_forgotten.run();
+  }
+  Result operator()(const model::GpuSetting& setting) const {
+    to.setting.bind(1, std::string_view{setting.gpu.str()});
+    to.setting.bind(2, setting.slots ? std::optional<std::int64_t>(*setting.slots) : std::nullopt);
+    to.setting.bind(3, setting.label);
+    return to.setting.run();
+  }
+  Result operator()(const model::ListedInventory& listed) const {
+    to.listed.bind(1, std::string_view{write_listed(listed)});
+    return to.listed.run();
+  }
+  Result operator()(const model::Conflict& conflict) const {
+    to.conflict.bind(1, std::string_view{conflict.container.str()});
+    to.conflict.bind(2, std::string_view{write_conflict(conflict)});
+    return to.conflict.run();
+  }
+  Result operator()(const model::ConflictEnded& ended) const {
+    to.conflict_ended.bind(1, std::string_view{ended.container.str()});
+    return to.conflict_ended.run();
+  }
+};
+
+std::expected<BookTables, Error> BookTables::prepare(Database& db) {
+  constexpr std::array<std::string_view, 7> texts{
+      "INSERT INTO leases (id, body) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET body=excluded.body",
+      "DELETE FROM leases WHERE id=?",
+      "INSERT INTO gpu_settings VALUES (?,?,?) ON CONFLICT (gpu) DO UPDATE "
+      "SET slots=excluded.slots, label=excluded.label",
+      "UPDATE books SET listed=?",
+      "INSERT INTO conflicts VALUES (?,?) ON CONFLICT (container) DO UPDATE SET body=excluded.body",
+      "DELETE FROM conflicts WHERE container=?",
+      "UPDATE books SET next_serial=?, at_ms=?, batches=batches+1"};
+  std::vector<Statement> made;
+  for (const auto text : texts) {
+    auto statement = db.prepare(text);
+    if (!statement) return std::unexpected(statement.error());
+    made.push_back(*std::move(statement));
+  }
+  return BookTables{Statements{std::move(made[0]), std::move(made[1]), std::move(made[2]),
+                               std::move(made[3]), std::move(made[4]), std::move(made[5]),
+                               std::move(made[6])}};
+}
+
+Result BookTables::write_all(Database& db, const model::Batch& batch) {
+  if (auto begun = db.execute("BEGIN IMMEDIATE"); !begun) return begun;
+  for (const auto& record : batch.records) {
+    if (auto done = std::visit(Write{statements_}, record); !done) return done;
+  }
+  statements_.books.bind(1, static_cast<std::int64_t>(batch.next_serial));
+  statements_.books.bind(2, batch.at.ms);
+  return statements_.books.run().and_then([&] { return db.execute("COMMIT"); });
+}
+
+Result BookTables::write(Database& db, const model::Batch& batch) {
+  auto done = write_all(db, batch);
+  // After a failure SQLite may have rolled back by itself; that this says so is no news.
+  if (!done) std::ignore = db.execute("ROLLBACK");
+  return done;
+}
+
+}  // namespace gpuhub::store

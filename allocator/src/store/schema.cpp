@@ -1,0 +1,116 @@
+#include "store/schema.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <format>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace gpuhub::store {
+namespace {
+
+constexpr std::int64_t application_id = 0x67707568;  // "gpuh": PRAGMA application_id
+
+constexpr auto tables = R"(
+CREATE TABLE books (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch TEXT NOT NULL, next_serial INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  batches INTEGER NOT NULL, listed TEXT
+) STRICT;
+CREATE TABLE leases (
+  place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE gpu_settings (gpu TEXT PRIMARY KEY, slots INTEGER, label TEXT) STRICT;
+CREATE TABLE conflicts (container TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+)";
+
+std::unexpected<Error> failed(std::string_view what) {
+  return std::unexpected(Error{std::format("{}: {}", what, std::strerror(errno))});
+}
+
+struct Descriptor {
+  int fd;
+  explicit Descriptor(int open) : fd(open) {}
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+};
+
+// The file is there afterwards, with mode 600.
+std::expected<void, Error> ensure_file(const std::filesystem::path& file) {
+  const Descriptor made{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (made.fd < 0) return failed("cannot open or make it (its folder must exist and be writable)");
+  if (::fchmod(made.fd, 0600) != 0) return failed("cannot set its mode to 600");
+  return {};
+}
+
+// What was made in the folder is still there after a power cut.
+std::expected<void, Error> flush_folder(const std::filesystem::path& file) {
+  const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path{"."};
+  const Descriptor folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.fd < 0 || ::fsync(folder.fd) != 0) return failed("cannot flush its folder");
+  return {};
+}
+
+std::expected<void, Error> make_tables(Database& db, const model::Epoch& epoch) {
+  auto done = db.execute("BEGIN IMMEDIATE")
+                  .and_then([&] { return db.execute(tables); })
+                  .and_then([&] { return db.prepare("INSERT INTO books VALUES (1,?,1,0,0,NULL)"); })
+                  .and_then([&](Statement insert) {
+                    insert.bind(1, std::string_view{epoch.str()});
+                    return insert.run();
+                  })
+                  .and_then([&] {
+                    return db.execute(std::format("PRAGMA application_id={};PRAGMA user_version={}",
+                                                  application_id, schema_version).c_str());
+                  })
+                  .and_then([&] { return db.execute("COMMIT"); });
+  return done;
+}
+
+// True: ours and of a version we know. False: empty. Anything else is an error.
+std::expected<bool, Error> is_ours(Database& db) {
+  const auto id = db.number("PRAGMA application_id");
+  if (!id) return std::unexpected(id.error());
+  const auto version = db.number("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  const auto held = db.number("SELECT count(*) FROM sqlite_master");
+  if (!held) return std::unexpected(held.error());
+  if (*held == 0 && *id == 0 && *version == 0) return false;
+  if (*id != application_id) {
+    return std::unexpected(Error{"it is a database, but not one of gpuhub's; name another file"});
+  }
+  if (*version != schema_version) {
+    return std::unexpected(Error{std::format(
+        "it has version {}, this program knows version {}; start the version that wrote it", *version,
+        schema_version)});
+  }
+  return true;
+}
+
+}  // namespace
+
+std::expected<Database, Error> open_books(const std::filesystem::path& file,
+                                          const model::Epoch& fresh_epoch) {
+  if (auto there = ensure_file(file); !there) return std::unexpected(there.error());
+  auto db = Database::open(file);
+  if (!db) return db;
+  // The lock first: it lasts from the first read until the process ends, whatever way it ends.
+  const auto ours = db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return is_ours(*db); });
+  if (!ours) return std::unexpected(ours.error());
+  const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                                 "PRAGMA trusted_schema=OFF")
+                         .and_then([&]() -> std::expected<void, Error> {
+                           if (!*ours) return make_tables(*db, fresh_epoch);
+                           return db->execute("BEGIN IMMEDIATE; COMMIT");  // takes the writer's lock
+                         })
+                         .and_then([&] { return flush_folder(file); });
+  if (!ready) return std::unexpected(ready.error());
+  return db;
+}
+
+}  // namespace gpuhub::store

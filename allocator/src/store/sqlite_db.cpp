@@ -1,0 +1,113 @@
+#include "store/sqlite_db.hpp"
+
+#include <sqlite3.h>
+
+#include "model/assert.hpp"
+
+namespace gpuhub::store {
+namespace {
+
+Error error_of(sqlite3* db, std::string_view what) {
+  return Error{std::string{what} + ": " + sqlite3_errmsg(db)};
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+
+Statement::Statement(sqlite3* db, sqlite3_stmt* statement) : db_(db), statement_(statement) {}
+
+void Statement::bind(int at, std::string_view text) {
+  const int rc = sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(),
+                                     SQLITE_TRANSIENT, SQLITE_UTF8);
+  GPUHUB_ASSERT(rc == SQLITE_OK);
+}
+
+void Statement::bind(int at, std::int64_t number) {
+  const int rc = sqlite3_bind_int64(statement_.get(), at, number);
+  GPUHUB_ASSERT(rc == SQLITE_OK);
+}
+
+void Statement::bind(int at, const std::optional<std::string>& text) {
+  if (text) bind(at, std::string_view{*text});
+}
+
+void Statement::bind(int at, std::optional<std::int64_t> number) {
+  if (number) bind(at, *number);
+}
+
+std::expected<bool, Error> Statement::step() {
+  const int rc = sqlite3_step(statement_.get());
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) {
+    reset();
+    return false;
+  }
+  auto error = error_of(db_, sqlite3_sql(statement_.get()));
+  reset();
+  return std::unexpected(std::move(error));
+}
+
+std::expected<void, Error> Statement::run() {
+  const auto row = step();
+  if (!row) return std::unexpected(row.error());
+  GPUHUB_ASSERT(!*row);
+  return {};
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+}
+
+std::string Statement::text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_.get(), column);
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  if (bytes == nullptr) return {};
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
+}
+
+std::int64_t Statement::number(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+std::expected<Database, Error> Database::open(const std::filesystem::path& file) {
+  sqlite3* raw = nullptr;
+  const int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                                 nullptr);
+  Database db{raw};
+  if (rc != SQLITE_OK) return std::unexpected(error_of(raw, "cannot open it"));
+  sqlite3_extended_result_codes(raw, 1);
+  return db;
+}
+
+std::expected<void, Error> Database::execute(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return std::unexpected(error_of(db_.get(), sql));
+  }
+  return {};
+}
+
+std::expected<Statement, Error> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const int rc = sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
+                                    SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+  if (rc != SQLITE_OK) return std::unexpected(error_of(db_.get(), sql));
+  return Statement{db_.get(), raw};
+}
+
+std::expected<std::int64_t, Error> Database::number(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return std::unexpected(statement.error());
+  const auto row = statement->step();
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return std::unexpected(Error{std::string{sql} + ": no answer"});
+  return statement->number(0);
+}
+
+}  // namespace gpuhub::store
