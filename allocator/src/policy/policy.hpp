@@ -17,11 +17,10 @@ struct GpuUse {
   int leases = 0;                   // live leases, in shared mode or exclusive
   int conflicts = 0;                // containers that hold it without a lease
   bool exclusive = false;           // a live lease holds it alone
-  int holders() const { return leases + conflicts; }
   // Slots that nobody holds; 0 where exclusive, absent or overbooked.
   int free_slots() const {
     if (!gpu->present || exclusive) return 0;
-    return std::max(0, gpu->slots - holders());
+    return std::max(0, gpu->slots - leases - conflicts);
   }
 };
 
