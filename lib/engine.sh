@@ -123,7 +123,8 @@ engine_stop_ours() {
   local pid
   pid=$(< "$ENGINE_MARK")
   kill "$pid"
-  poll 60 engine_is_gone || fail "dockerd (process $pid) does not end" "see $ENGINE_LOG; then: kill $pid"
+  poll 60 engine_is_gone \
+    || fail "dockerd (process $pid) does not end" "see $ENGINE_LOG; then: kill $pid"
   rm -f "$ENGINE_MARK"
 }
 

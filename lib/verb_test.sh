@@ -4,7 +4,7 @@
 
 # name | program | images that it needs (built first)
 readonly SUITES=(
-  "style|tests/style/run|build"
+  "style|allocator/tests/style/run|build"
   "wrapper|tests/wrapper/run|build"
   "cpp|tests/cpp/run|build"
   "hub|hub/tests/run|hub:test"
@@ -54,7 +54,8 @@ suite_run() {
     return
   fi
   say "suite $name …"
-  suite_program "$program" "$out" "$log" || status=$?
+  # shellcheck disable=SC2086  # a list of names
+  suite_program "$program" "$out" "$log" $3 || status=$?
   suite_count "$out" "$status"
   [[ $SUITE_FAILED -eq 0 ]] || suite_evidence "$out" "$log" "$status"
   say "suite $name: $SUITE_PASSED passed, $SUITE_FAILED failed, $SUITE_SKIPPED skipped in $(
@@ -68,8 +69,10 @@ suite_images() {
   return "$status"
 }
 
+# suite_program PROGRAM OUT LOG IMAGE…: the first image's full name is GPUHUB_TEST_IMAGE.
 suite_program() {
-  local -a environment=(GPUHUB_VERSION="$VERSION" GPUHUB_BUILD_IMAGE="$(image_name build)")
+  local -a environment=(GPUHUB_VERSION="$VERSION" GPUHUB_BUILD_IMAGE="$(image_name build)"
+    GPUHUB_TEST_IMAGE="$(image_name "$4")")
   [[ -x $ROOT/$1 ]] || { printf 'there is no program %s\n' "$1" > "$3"; return 127; }
   if [[ -n $VERBOSE ]]; then
     env "${environment[@]}" "$ROOT/$1" "$2" 2>&1 < /dev/null 9>&- | tee "$3"

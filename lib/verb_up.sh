@@ -85,7 +85,7 @@ up_start() {
 }
 
 up_summary() {
-  local url address port names
+  local url address port names who=${SUDO_USER:-$(id -un)}
   url=$(setting PUBLIC_URL)
   address=$(setting ADDRESS)
   port=$(setting PORT)
@@ -98,7 +98,7 @@ up_summary() {
   say "Log in   with an account of this machine that has a password (not root, no system accounts)"
   say "Admins   ${names:-none; name them in gpuhub.toml, [hub] admins, then ./gpuhub up}"
   if is_loopback "$address"; then
-    say "From another computer, first: ssh -N -L $port:127.0.0.1:$port ${SUDO_USER:-$(id -un)}@$(uname -n)"
+    say "From another computer, first: ssh -N -L $port:127.0.0.1:$port $who@$(uname -n)"
   fi
   if engine_is_ours; then
     say "Note     this machine has no systemd: after a reboot run ./gpuhub up"
