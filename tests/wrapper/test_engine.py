@@ -3,8 +3,8 @@
 import pytest
 from conftest import Shell
 
-ANSWERS = 'case "$*" in version*) echo 26.1.5 ;; info*) echo name=seccomp ;;
-  context*) echo unix:///var/run/docker.sock ;; esac'
+ANSWERS = """case "$*" in version*) echo 26.1.5 ;; info*) echo name=seccomp ;;
+context*) echo unix:///var/run/docker.sock ;; esac"""
 DENIED = "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1"
 DOWN = "echo 'Cannot connect to the Docker daemon' >&2; exit 1"
 NOT_ROOT = "is_root() { false; }\n"
