@@ -5,24 +5,28 @@
 readonly SETTINGS=$ROOT/gpuhub.toml
 readonly CONFIG=$STATE/config
 
-# settings_text GPUS: the commented file; GPUS > 0 adds the simulated machine.
+# settings_text GPUS: the commented file; GPUS > 0 adds the simulated machine. The template is the
+# reader's own, so that its tests hold both together.
 settings_text() {
-  local line
-  while IFS= read -r line; do
-    if [[ $line == @SIMULATION@ ]]; then
-      simulation_text "$1"
-    else
-      printf '%s\n' "${line//@VERSION@/$VERSION}"
-    fi
-  done < "$ROOT/lib/gpuhub.toml.in"
+  local text admin simulation=''
+  text=$(< "$ROOT/allocator/src/config/template.toml")
+  admin=$(first_admin)
+  [[ $1 -eq 0 ]] || simulation=$(simulation_text "$1")$'\n\n'
+  text=${text//@VERSION@/$VERSION}
+  text=${text//@ADMINS@/${admin:+"\"$admin\""}}
+  printf '%s\n' "${text//@SIMULATION@/$simulation}"
+}
+
+# Who ran the first `up` by sudo.
+first_admin() {
+  [[ ${SUDO_USER:-root} == root || ! $SUDO_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || say "$SUDO_USER"
 }
 
 simulation_text() {
-  [[ $1 -gt 0 ]] || return 0
-  printf '%s\n' "# Made-up GPUs, because this machine had none at the first \`up\`." \
+  printf '%s\n' "# Simulated GPUs, because this machine had none at the first \`up\`." \
     "# Remove this section once it has real ones." "[simulation]" \
     "gpus = $1                     # 1 to 16" \
-    'model = "A100-40G"           # A100-40G, H100-80G, RTX-4090' ""
+    'model = "A100-40G"           # A100-40G, H100-80G, RTX-4090'
 }
 
 # settings_simulate FILE GPUS: prints FILE with that number of simulated GPUs, all else unchanged.

@@ -8,7 +8,8 @@ from conftest import CHECKOUT, Shell
 
 @pytest.fixture
 def written(shell: Shell) -> Shell:
-    shell.write("lib/gpuhub.toml.in", (CHECKOUT / "lib/gpuhub.toml.in").read_text())
+    template = "allocator/src/config/template.toml"
+    shell.write(template, (CHECKOUT / template).read_text())
     return shell
 
 
@@ -24,6 +25,16 @@ def test_written_file_is_toml_with_the_defaults(written: Shell) -> None:
 def test_simulation_is_written_once(written: Shell) -> None:
     value = tomllib.loads(written.call("settings_text", 4).out)
     assert value["simulation"] == {"gpus": 4, "model": "A100-40G"}
+
+
+@pytest.mark.parametrize(
+    ("user", "admins"), [("ana", ["ana"]), ("root", []), (None, []), ('a"b', [])]
+)
+def test_who_runs_the_first_up_by_sudo_is_admin(
+    written: Shell, user: str | None, admins: list[str]
+) -> None:
+    said = written.call("settings_text", 0, env={"SUDO_USER": user} if user else {})
+    assert tomllib.loads(said.out)["hub"]["admins"] == admins
 
 
 @pytest.mark.parametrize("old", ["[simulation]\ngpus = 4  # made-up\n", "[ simulation ]\n gpus=4\n", ""])
