@@ -1,0 +1,244 @@
+// The SQLite store: reopened, damaged, foreign, locked, unwritable.
+#include <csignal>
+#include <fstream>
+#include <tuple>
+
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pump.hpp"
+
+namespace gpuhub::store {
+namespace {
+
+class SqliteStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<SqliteStore> open(const char* fresh = "e1") {
+    auto made = SqliteStore::create(folder.file(), pump.post(), epoch(fresh));
+    EXPECT_TRUE(made) << made.error().message;
+    return made ? *std::move(made) : nullptr;
+  }
+  std::string open_error() {
+    const auto made = SqliteStore::create(folder.file(), pump.post(), epoch("other"));
+    return made ? "opened" : made.error().message;
+  }
+  // Changes the closed file behind the store's back.
+  void sql(const char* text) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(folder.file().c_str(), &db), SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(db, text, nullptr, nullptr, &error), SQLITE_OK) << error;
+    sqlite3_close(db);
+  }
+  std::string load_error() {
+    const auto contents = open()->load();
+    return contents ? "loaded" : contents.error().message;
+  }
+
+  Folder folder;
+  Pump pump;
+};
+
+bool holds(const std::string& text, std::string_view part) { return text.contains(part); }
+
+TEST_F(SqliteStoreTest, AFreshStoreIsEmptyAndOnlyForItsOwner) {
+  auto store = open();
+  const auto contents = store->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(show(*contents), "serial 1 at 0\n");
+  EXPECT_EQ(contents->epoch.str(), "e1");
+  EXPECT_TRUE(contents->fresh);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    struct stat info{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U) << entry.path();
+  }
+}
+
+TEST_F(SqliteStoreTest, AllKindsOfRecordsAreThereAfterReopening) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1), active(2), ended(3)}, 4, 10)), "");
+  EXPECT_EQ(commit(*store, pump,
+                   batch({model::GpuSetting{gpu(1), 2, "desk"}, model::GpuSetting{gpu(2), {}, {}},
+                          listed(), conflict(9), conflict(8)}, 4, 20)), "");
+  store.reset();
+  const auto contents = open("never-used")->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(show(*contents),
+            "serial 4 at 20\n" + write_lease(lease(1)) + "\n" + write_lease(active(2)) + "\n" +
+                write_lease(ended(3)) + "\nsetting GPU-1 2 desk\nsetting GPU-2 -1 -\n" +
+                write_listed(listed()) + "\n" + write_conflict(conflict(8)) + "\n" +
+                write_conflict(conflict(9)) + "\n");
+  EXPECT_EQ(contents->epoch.str(), "e1");
+  EXPECT_FALSE(contents->fresh);
+}
+
+TEST_F(SqliteStoreTest, AChangedLeaseKeepsItsPlaceAndAForgottenOneGoes) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1), lease(2), lease(3)})), "");
+  EXPECT_EQ(commit(*store, pump, batch({ended(1), model::LeaseForgotten{lease_id(2)},
+                                        model::ConflictEnded{container(5)}})), "");
+  EXPECT_EQ(commit(*store, pump, batch({lease(4)})), "");
+  store.reset();
+  const auto contents = open()->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(show(*contents), "serial 1 at 0\n" + write_lease(ended(1)) + "\n" +
+                                 write_lease(lease(3)) + "\n" + write_lease(lease(4)) + "\n");
+}
+
+TEST_F(SqliteStoreTest, FreshUntilABatchIsOnDisk) {
+  open().reset();
+  auto store = open();
+  EXPECT_TRUE(store->load()->fresh);
+  EXPECT_EQ(commit(*store, pump, batch({})), "");
+  store.reset();
+  EXPECT_FALSE(open()->load()->fresh);
+}
+
+TEST_F(SqliteStoreTest, OneProcessAtATime) {
+  const auto store = open();
+  EXPECT_TRUE(holds(open_error(), "locked")) << open_error();
+}
+
+TEST_F(SqliteStoreTest, ANewerStoreIsRefusedAndLeftAlone) {
+  open().reset();
+  sql("PRAGMA user_version=2");
+  EXPECT_TRUE(holds(open_error(), "it has version 2, this program knows version 1"));
+  sql("PRAGMA user_version=1");
+  EXPECT_EQ(load_error(), "loaded");
+}
+
+TEST_F(SqliteStoreTest, AForeignDatabaseIsRefusedAndLeftAlone) {
+  sql("CREATE TABLE songs (name TEXT)");
+  EXPECT_TRUE(holds(open_error(), "not one of gpuhub's"));
+  sql("INSERT INTO songs VALUES ('still here')");
+}
+
+TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefused) {
+  std::ofstream{folder.file()} << std::string(4096, 'x');
+  EXPECT_TRUE(holds(open_error(), "file is not a database")) << open_error();
+}
+
+TEST_F(SqliteStoreTest, AStoreMadeByHalfIsMadeAnew) {
+  std::ofstream{folder.file()}.flush();
+  EXPECT_EQ(load_error(), "loaded");
+}
+
+TEST_F(SqliteStoreTest, AFolderThatIsNotThere) {
+  const auto made = SqliteStore::create("/nowhere/at/all.sqlite", pump.post(), epoch("e"));
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(holds(made.error().message, "store /nowhere/at/all.sqlite: cannot open or make it"));
+  EXPECT_TRUE(holds(made.error().message, "No such file or directory"));
+}
+
+TEST_F(SqliteStoreTest, AFolderThatCannotBeWritten) {
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0555});
+  const auto me = ::geteuid();
+  if (me == 0) { ASSERT_EQ(::seteuid(65534), 0); }  // root may write everywhere
+  const auto error = open_error();
+  if (me == 0) { ASSERT_EQ(::seteuid(me), 0); }
+  EXPECT_TRUE(holds(error, "Permission denied")) << error;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0700});
+}
+
+TEST_F(SqliteStoreTest, ADirectoryInItsPlace) {
+  std::filesystem::create_directory(folder.file());
+  EXPECT_TRUE(holds(open_error(), "Is a directory")) << open_error();
+}
+
+TEST_F(SqliteStoreTest, ABadRowNamesTableAndKey) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1), conflict(2), listed(),
+                                        model::GpuSetting{gpu(1), 2, {}}})), "");
+  store.reset();
+  sql("UPDATE leases SET body = replace(body, '\"granted\"', '\"grunted\"')");
+  EXPECT_TRUE(load_error().ends_with("table leases, row L-e1-1: state: no state of a lease"))
+      << load_error();
+  sql("UPDATE leases SET body = replace(body, '\"grunted\"', '\"granted\"'), id='L-e1-7'");
+  EXPECT_TRUE(load_error().ends_with("row L-e1-7: its body names L-e1-1")) << load_error();
+  sql("UPDATE leases SET id='L-e1-1'; UPDATE gpu_settings SET slots=65");
+  EXPECT_TRUE(load_error().ends_with("table gpu_settings, row GPU-1: slots: out of range"));
+  sql("UPDATE gpu_settings SET slots=1; UPDATE conflicts SET body='{'");
+  EXPECT_TRUE(holds(load_error(), "table conflicts, row 0000")) << load_error();
+  sql("DELETE FROM conflicts; UPDATE books SET next_serial=0");
+  EXPECT_TRUE(holds(load_error(), "table books, row 1: next_serial: out of range"));
+  sql("DELETE FROM books");
+  EXPECT_TRUE(holds(load_error(), "table books, row 1: missing"));
+}
+
+TEST_F(SqliteStoreTest, ATornFileIsAnErrorNeverAGuess) {
+  auto store = open();
+  std::vector<model::Record> many;
+  for (int n = 1; n <= 400; ++n) many.emplace_back(ended(n));
+  EXPECT_EQ(commit(*store, pump, batch(std::move(many))), "");
+  store.reset();
+  const auto size = std::filesystem::file_size(folder.file());
+  ASSERT_GT(size, 20U * 4096U);
+  {
+    std::fstream file{folder.file(), std::ios::in | std::ios::out | std::ios::binary};
+    file.seekp(static_cast<std::streamoff>(size / 2 / 4096 * 4096));
+    file << std::string(4096, '\xff');
+  }
+  const auto made = SqliteStore::create(folder.file(), pump.post(), epoch("e"));
+  if (made) { EXPECT_FALSE((*made)->load()); }
+}
+
+TEST_F(SqliteStoreTest, AFileCutShortIsAnError) {
+  auto store = open();
+  std::vector<model::Record> many;
+  for (int n = 1; n <= 400; ++n) many.emplace_back(ended(n));
+  EXPECT_EQ(commit(*store, pump, batch(std::move(many))), "");
+  store.reset();
+  std::filesystem::resize_file(folder.file(), 10 * 4096);
+  const auto made = SqliteStore::create(folder.file(), pump.post(), epoch("e"));
+  if (made) { EXPECT_FALSE((*made)->load()); }
+}
+
+TEST_F(SqliteStoreTest, AfterItsEndNobodyIsTold) {
+  bool told = false;
+  {
+    auto store = open();
+    store->commit(batch({lease(1)}), [&](auto) { told = true; });
+  }
+  pump.run_one();  // it was written, and its message came too late
+  EXPECT_FALSE(told);
+  EXPECT_EQ(open()->load()->leases.size(), 1U);
+}
+
+// The disk is full: files may not grow any more.
+class FullDisk {
+ public:
+  FullDisk() {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit now{.rlim_cur = 4096, .rlim_max = before_.rlim_max};
+    old_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::ignore = std::signal(SIGXFSZ, old_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*old_)(int) = nullptr;
+};
+
+TEST_F(SqliteStoreTest, AFailedCommitIsToldAndTheNextFailsToo) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1)})), "");
+  {
+    const FullDisk full;
+    EXPECT_TRUE(holds(commit(*store, pump, batch({ended(1), lease(2)})), "store /"));
+  }
+  EXPECT_NE(commit(*store, pump, batch({lease(3)})), "");
+  store.reset();
+  EXPECT_EQ(show(*open()->load()), "serial 1 at 0\n" + write_lease(lease(1)) + "\n");
+}
+
+}  // namespace
+}  // namespace gpuhub::store
