@@ -1,0 +1,156 @@
+"""docker-py's APIClient, faked at its edge: containers in memory, each with an HTTP server.
+
+`fail[method]` holds errors to raise in turn; `slow[method]` seconds to take (in the hub's one
+engine thread, as a real engine would). `calls` is what was asked, in order.
+"""
+
+from __future__ import annotations
+
+import http.server
+import itertools
+import threading
+import time
+from collections import defaultdict
+from typing import Any
+
+import requests
+from docker.errors import APIError, NotFound
+from docker.types import HostConfig
+
+NETWORK = "notebooks"
+
+
+def engine_error(status: int, words: str = "engine trouble") -> APIError:
+    reply = requests.Response()
+    reply.status_code = status
+    kind = NotFound if status == 404 else APIError
+    return kind(words, response=reply, explanation=words)
+
+
+class _Server(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+class FakeEngine:
+    numbers = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.fail: dict[str, list[Exception]] = defaultdict(list)
+        self.slow: dict[str, float] = {}
+        self.calls: list[str] = []
+        self.on_gone: list[Any] = []
+        self.keeps_removed_s = 0.0
+        self._servers: dict[str, http.server.HTTPServer] = {}
+
+    def _enter(self, method: str) -> None:
+        self.calls.append(method)
+        time.sleep(self.slow.get(method, 0))
+        if self.fail[method]:
+            raise self.fail[method].pop(0)
+
+    def _find(self, ref: str) -> dict[str, Any]:
+        for found in self.containers.values():
+            if ref in (found["Id"], found["Name"]):
+                return found
+        raise engine_error(404, f"No such container: {ref}")
+
+    def shown(self) -> dict[str, str]:
+        return {each["Name"]: each["State"]["Status"] for each in self.containers.values()}
+
+    # --- what docker-py has ---------------------------------------------------------------------
+
+    def create_host_config(self, **kwargs: Any) -> Any:
+        return HostConfig(version="1.41", **kwargs)
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        self._enter("inspect_image")
+        return {"Config": {"Cmd": ["jupyterhub-singleuser"]}}
+
+    def inspect_container(self, ref: str) -> dict[str, Any]:
+        self._enter("inspect_container")
+        return self._find(ref)
+
+    def create_container(self, **kwargs: Any) -> dict[str, Any]:
+        self._enter("create_container")
+        if any(each["Name"] == kwargs["name"] for each in self.containers.values()):
+            raise engine_error(409, f"the name {kwargs['name']} is in use")
+        number = next(self.numbers)
+        ident = f"{number:064x}"
+        self.containers[ident] = {
+            "Id": ident,
+            "Name": kwargs["name"],
+            "Config": {
+                "Labels": dict(kwargs.get("labels") or {}),
+                "Env": [f"{key}={value}" for key, value in kwargs["environment"].items()],
+            },
+            "HostConfig": dict(kwargs["host_config"]),
+            "State": self._state("created"),
+            "NetworkSettings": {
+                "Networks": {NETWORK: {"IPAddress": f"127.1.{number // 250}.{number % 250 + 1}"}}
+            },
+        }
+        return {"Id": ident}
+
+    def start(self, ref: str) -> None:
+        self._enter("start")
+        found = self._find(ref)
+        address = found["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+        server = http.server.ThreadingHTTPServer((address, 8888), _Server)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self._servers[found["Id"]] = server
+        found["State"] = self._state("running")
+
+    def stop(self, ref: str, timeout: int = 10) -> None:
+        self._enter("stop")
+        self.die(self._find(ref)["Id"])
+
+    def remove_container(self, ref: str, v: bool = False, force: bool = False) -> None:
+        self._enter("remove_container")
+        found = self._find(ref)
+        if found["State"]["Running"] and not force:
+            raise engine_error(409, "container is running")
+        self.vanish(found["Id"])
+
+    # --- what happens to containers -------------------------------------------------------------
+
+    def die(self, ident: str, code: int = 0) -> None:
+        """The main process ends; with auto-remove the container goes too."""
+        found = self.containers[ident]
+        found["State"] = self._state("exited", code)
+        self._close(ident)
+        if found["HostConfig"].get("AutoRemove"):
+            self.vanish(ident)
+
+    def vanish(self, ident: str) -> None:
+        if self.keeps_removed_s:
+            self.containers[ident]["State"] = self._state("removing")
+            threading.Timer(self.keeps_removed_s, self._drop, [ident]).start()
+        else:
+            self._drop(ident)
+
+    def _drop(self, ident: str) -> None:
+        self._close(ident)
+        self.containers.pop(ident, None)
+        for tell in self.on_gone:
+            tell(ident)
+
+    def _close(self, ident: str) -> None:
+        server = self._servers.pop(ident, None)
+        if server:
+            server.shutdown()
+            server.server_close()
+
+    def close(self) -> None:
+        for ident in list(self.containers):
+            self._drop(ident)
+
+    @staticmethod
+    def _state(status: str, code: int = 0) -> dict[str, Any]:
+        ended = {"ExitCode": code, "Error": "", "FinishedAt": ""}
+        return {"Status": status, "Running": status in ("running", "paused"), **ended}
