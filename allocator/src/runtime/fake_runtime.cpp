@@ -95,7 +95,8 @@ void FakeRuntime::stop(const model::ContainerId& id, std::chrono::seconds,
 }
 
 void FakeRuntime::capabilities(Done<Capabilities> done) {
-  call<Capabilities>(std::move(done), [this]() -> std::expected<Capabilities, Error> { return has; });
+  call<Capabilities>(std::move(done),
+                     [this]() -> std::expected<Capabilities, Error> { return has; });
 }
 
 void FakeRuntime::watch(std::move_only_function<void(Signal)> on_signal) {

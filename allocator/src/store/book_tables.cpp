@@ -10,7 +10,8 @@
 namespace gpuhub::store {
 namespace {
 
-std::unexpected<Error> bad_row(std::string_view table, std::string_view key, std::string_view what) {
+std::unexpected<Error> bad_row(std::string_view table, std::string_view key,
+                               std::string_view what) {
   return std::unexpected(Error{std::format("table {}, row {}: {}", table, key, what)});
 }
 
@@ -151,7 +152,8 @@ struct BookTables::Write {
 
 std::expected<BookTables, Error> BookTables::prepare(Database& db) {
   constexpr std::array<std::string_view, 7> texts{
-      "INSERT INTO leases (id, body) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET body=excluded.body",
+      "INSERT INTO leases (id, body) VALUES (?,?) ON CONFLICT (id) DO UPDATE "
+      "SET body=excluded.body",
       "DELETE FROM leases WHERE id=?",
       "INSERT INTO gpu_settings VALUES (?,?,?) ON CONFLICT (gpu) DO UPDATE "
       "SET slots=excluded.slots, label=excluded.label",

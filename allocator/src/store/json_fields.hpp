@@ -35,7 +35,8 @@ class Fields {
 
   // A text that a parser of model/ understands; `rule` names it in the error.
   template <typename Parse>
-  auto parsed(const char* key, Parse parse, const char* rule) -> decltype(parse(std::string_view{})) {
+  auto parsed(const char* key, Parse parse, const char* rule)
+      -> decltype(parse(std::string_view{})) {
     auto value = parse(text(key));
     if (!value) wrong(key, rule);
     return value;

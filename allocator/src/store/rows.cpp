@@ -57,7 +57,8 @@ std::vector<model::GpuId> gpu_ids(Fields& fields, const char* key) {
 // A text of `Kind`'s form; where it is not, wrong() was told and the value stands in for it.
 template <typename Kind>
 Kind id_or(Fields& fields, const char* key, const char* stand_in) {
-  auto id = fields.parsed(key, [](std::string_view text) { return Kind::parse(text); }, "no such name");
+  auto id = fields.parsed(
+      key, [](std::string_view text) { return Kind::parse(text); }, "no such name");
   return id ? *std::move(id) : *Kind::parse(stand_in);
 }
 template <typename Kind>

@@ -86,8 +86,8 @@ std::expected<bool, Error> is_ours(Database& db) {
   }
   if (*version != schema_version) {
     return std::unexpected(Error{std::format(
-        "it has version {}, this program knows version {}; start the version that wrote it", *version,
-        schema_version)});
+        "it has version {}, this program knows version {}; start the version that wrote it",
+        *version, schema_version)});
   }
   return true;
 }
@@ -100,7 +100,8 @@ std::expected<Database, Error> open_books(const std::filesystem::path& file,
   auto db = Database::open(file);
   if (!db) return db;
   // The lock first: it lasts from the first read until the process ends, whatever way it ends.
-  const auto ours = db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return is_ours(*db); });
+  const auto ours =
+      db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return is_ours(*db); });
   if (!ours) return std::unexpected(ours.error());
   const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                                  "PRAGMA trusted_schema=OFF")

@@ -20,7 +20,9 @@ struct SqliteStore::State {
       : file(std::move(file_)), db(std::move(db_)), tables(std::move(tables_)),
         post(std::move(post_)) {}
 
-  Error named(const Error& error) const { return {"store " + file.string() + ": " + error.message}; }
+  Error named(const Error& error) const {
+    return {"store " + file.string() + ": " + error.message};
+  }
   void work(const std::stop_token& stop);
 
   const std::filesystem::path file;

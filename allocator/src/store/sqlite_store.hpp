@@ -1,6 +1,6 @@
-// The durable books in one SQLite file: WAL, synchronous=FULL, one transaction per batch, flushed on
-// a thread of its own so that the pumping thread never waits for a disk. One process at a time: the
-// file stays locked while this object lives.
+// The durable books in one SQLite file: WAL, synchronous=FULL, one transaction per batch, flushed
+// on a thread of its own so that the pumping thread never waits for a disk. One process at a time:
+// the file stays locked while this object lives.
 #pragma once
 
 #include <expected>

@@ -54,9 +54,11 @@ TEST_F(MemoryStoreTest, ADeadProcessIsToldNothing) {
 TEST_F(MemoryStoreTest, KeepsPlacesAndForgets) {
   commit({lease(1), lease(2), conflict(3)});
   store.finish();
-  commit({ended(1), model::LeaseForgotten{lease_id(2)}, model::ConflictEnded{container(3)}, lease(4)});
+  commit({ended(1), model::LeaseForgotten{lease_id(2)}, model::ConflictEnded{container(3)},
+          lease(4)});
   store.finish();
-  EXPECT_EQ(disk(), "serial 9 at 5\n" + write_lease(ended(1)) + "\n" + write_lease(lease(4)) + "\n");
+  EXPECT_EQ(disk(),
+            "serial 9 at 5\n" + write_lease(ended(1)) + "\n" + write_lease(lease(4)) + "\n");
 }
 
 TEST_F(MemoryStoreTest, ADoneMayCommitTheNext) {

@@ -74,7 +74,8 @@ inline std::string show(const model::Contents& contents) {
   std::string text = std::format("serial {} at {}\n", contents.next_serial, contents.at.ms);
   for (const auto& lease : contents.leases) text += write_lease(lease) + "\n";
   for (const auto& s : contents.gpu_settings) {
-    text += std::format("setting {} {} {}\n", s.gpu.str(), s.slots.value_or(-1), s.label.value_or("-"));
+    text += std::format("setting {} {} {}\n", s.gpu.str(), s.slots.value_or(-1),
+                        s.label.value_or("-"));
   }
   if (contents.listed) text += write_listed(*contents.listed) + "\n";
   for (const auto& conflict : contents.conflicts) text += write_conflict(conflict) + "\n";
