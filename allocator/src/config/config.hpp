@@ -86,6 +86,11 @@ struct Config {
   Auth auth;
 };
 
+// True for a driver capability that NVIDIA's toolkit knows; these are named by the second.
+bool is_capability(std::string_view text);
+inline constexpr std::string_view capabilities_allowed =
+    R"("compute", "utility", "graphics", "video", "display", "compat32", "ngx", "all")";
+
 std::string_view to_string(TlsMode mode);
 std::string_view to_string(Driver driver);
 std::string_view to_string(Source source);

@@ -1,7 +1,16 @@
+#include <algorithm>
+#include <array>
+
 #include "config/config.hpp"
 #include "model/assert.hpp"
 
 namespace gpuhub::config {
+
+bool is_capability(std::string_view text) {
+  constexpr std::array<std::string_view, 8> known{"compute", "utility",  "graphics", "video",
+                                                  "display", "compat32", "ngx",      "all"};
+  return std::ranges::contains(known, text);
+}
 
 std::string_view to_string(TlsMode mode) {
   switch (mode) {

@@ -52,11 +52,6 @@ bool good_image(std::string_view t) {
   return model::is_plain_name(t.substr(0, 1), 1) && t.size() <= 255 &&
          std::ranges::none_of(t, [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\''; });
 }
-bool good_capability(std::string_view t) {
-  constexpr std::array<std::string_view, 8> known{"compute",  "utility", "graphics", "video",
-                                                  "display", "compat32", "ngx",     "all"};
-  return std::ranges::contains(known, t);
-}
 }  // namespace
 
 bool is_plain_text(std::string_view text, std::size_t most) {
@@ -83,8 +78,6 @@ const TextRule display_name{[](std::string_view t) { return !t.empty() && is_pla
                             "1 to 128 bytes of text"};
 const TextRule description{[](std::string_view t) { return is_plain_text(t, 512); },
                            "up to 512 bytes of text"};
-const TextRule capability{good_capability,
-                          R"("compute", "utility", "graphics", "video", "display", "compat32", )"
-                          R"("ngx", "all")"};
+const TextRule capability{is_capability, capabilities_allowed};
 
 }  // namespace gpuhub::config::rules

@@ -24,9 +24,17 @@ std::string uuids(std::span<const model::Gpu> gpus) {
 bool have_devices(std::span<const model::Gpu> gpus) {
   return std::ranges::all_of(gpus, [](const auto& gpu) { return !gpu.info.devices.empty(); });
 }
-bool have_cdi_names(std::span<const model::Gpu> gpus, const Machine& machine) {
-  return std::ranges::all_of(
-      gpus, [&](const auto& gpu) { return machine.cdi_names.contains(gpu.info.id); });
+// The CDI names of all of them, or why one has none.
+std::expected<std::vector<std::string>, std::string> cdi_names(std::span<const model::Gpu> gpus,
+                                                               const Machine& machine) {
+  if (!machine.cdi_name) return std::unexpected{"no CDI specs were read"};
+  std::vector<std::string> names;
+  for (const model::Gpu& gpu : gpus) {
+    auto name = machine.cdi_name(gpu.info);
+    if (!name) return std::unexpected{std::move(name.error())};
+    names.push_back(std::move(*name));
+  }
+  return names;
 }
 // NVIDIA's runtime knows GPUs by UUID; a listed card of another maker has a name of another form.
 bool are_nvidia(std::span<const model::Gpu> gpus) {
@@ -47,11 +55,10 @@ Choice checked(Driver driver, std::span<const model::Gpu> gpus, const Machine& m
                                "specs: engines 25 to 28.1 need \"features\": {\"cdi\": true} in "
                                "/etc/docker/daemon.json; older ones cannot"};
       }
-      if (have_cdi_names(gpus, machine)) return driver;
-      return std::unexpected{std::format(
-          "no CDI spec names all of {}: {}", names,
-          machine.cdi_remedy.empty() ? "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
-                                     : machine.cdi_remedy)};
+      if (const auto found = cdi_names(gpus, machine); !found) {
+        return std::unexpected{found.error()};
+      }
+      return driver;
     case Driver::nvidia:
       if (machine.engine_nvidia) return driver;
       return std::unexpected{"gpus.driver is \"nvidia\", but the container engine knows no such "
@@ -70,7 +77,7 @@ Choice checked(Driver driver, std::span<const model::Gpu> gpus, const Machine& m
 Choice choose(std::span<const model::Gpu> gpus, const Machine& machine) {
   if (machine.choice != Driver::automatic) return checked(machine.choice, gpus, machine);
   if (have_devices(gpus)) return Driver::devices;
-  if (machine.engine_cdi && have_cdi_names(gpus, machine)) return Driver::cdi;
+  if (machine.engine_cdi && cdi_names(gpus, machine)) return Driver::cdi;
   if (machine.engine_nvidia && are_nvidia(gpus)) return Driver::nvidia;
   return std::unexpected{std::format(
       "the container engine cannot give {} to a container: install nvidia-container-toolkit, then "
@@ -100,9 +107,10 @@ void add_gpus(Injection& out, Driver driver, std::span<const model::Gpu> gpus,
     return;
   }
   DeviceRequest request{std::string{config::to_string(driver)}, {}};
-  for (const model::Gpu& gpu : gpus) {
-    request.device_ids.push_back(driver == Driver::cdi ? machine.cdi_names.at(gpu.info.id)
-                                                       : gpu.info.id.str());
+  if (driver == Driver::cdi) {
+    request.device_ids = cdi_names(gpus, machine).value();
+  } else {
+    for (const model::Gpu& gpu : gpus) request.device_ids.push_back(gpu.info.id.str());
   }
   out.device_requests.push_back(std::move(request));
 }

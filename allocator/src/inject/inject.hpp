@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,9 +22,9 @@ struct Machine {
   config::Driver choice = config::Driver::automatic;
   bool engine_cdi = false;             // the engine reads CDI specs
   bool engine_nvidia = false;          // the engine knows NVIDIA's runtime
-  // The qualified CDI name of each GPU that has one ("nvidia.com/gpu=0").
-  std::map<model::GpuId, std::string> cdi_names;
-  std::string cdi_remedy;              // why a GPU has none, and what to run; for the admin
+  bool engine_known = true;            // false: the engine was not asked yet what it can do
+  // The qualified CDI name of a GPU ("nvidia.com/gpu=0"), or why it has none and what to run.
+  std::function<std::expected<std::string, std::string>(const model::GpuInfo&)> cdi_name;
 };
 
 struct DeviceRequest {                 // either driver "cdi" or "nvidia"

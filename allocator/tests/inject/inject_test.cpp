@@ -28,7 +28,11 @@ model::Lease lease(const std::string& user = "ana", const std::string& server = 
 Machine with_cdi() {
   Machine machine;
   machine.engine_cdi = true;
-  machine.cdi_names = {{gpu_id("GPU-a"), "nvidia.com/gpu=0"}, {gpu_id("GPU-b"), "nvidia.com/gpu=GPU-b"}};
+  machine.cdi_name = [](const model::GpuInfo& info) -> std::expected<std::string, std::string> {
+    if (info.id.str() == "GPU-a") return "nvidia.com/gpu=0";
+    if (info.id.str() == "GPU-b") return "nvidia.com/gpu=GPU-b";
+    return std::unexpected{"no spec names it: nvidia-ctk cdi generate"};
+  };
   return machine;
 }
 
@@ -57,8 +61,9 @@ TEST(Inject, AChosenDriverThatCannotWorkSaysWhatToDo) {
   Machine machine;
   machine.choice = Driver::cdi;
   EXPECT_NE(driver({gpu("GPU-a")}, machine).find("\"features\""), std::string::npos);
-  machine.engine_cdi = true;
-  EXPECT_NE(driver({gpu("GPU-a")}, machine).find("nvidia-ctk cdi generate"), std::string::npos);
+  machine = with_cdi();
+  machine.choice = Driver::cdi;
+  EXPECT_NE(driver({gpu("GPU-c")}, machine).find("nvidia-ctk cdi generate"), std::string::npos);
   machine.choice = Driver::nvidia;
   EXPECT_NE(driver({gpu("GPU-a")}, machine).find("nvidia-container-toolkit"), std::string::npos);
   machine.choice = Driver::devices;

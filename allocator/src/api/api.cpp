@@ -1,0 +1,113 @@
+// Which handler gets a request, and what is refused before any does.
+#include "api/api.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <format>
+
+#include "api/answers.hpp"
+#include "api/problem.hpp"
+
+namespace gpuhub::api {
+namespace {
+// The segments of a route's path; "{…}" takes any one segment.
+bool matches(std::string_view path, const std::vector<std::string>& segments, std::string& name) {
+  std::size_t i = 0;
+  for (path.remove_prefix(1); !path.empty(); ++i) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+    if (i == segments.size()) return false;
+    if (part.starts_with('{')) {
+      name = segments[i];
+    } else if (part != segments[i]) {
+      return false;
+    }
+  }
+  return i == segments.size();
+}
+}  // namespace
+
+http::Response json_answer(int status, const boost::json::object& body) {
+  return {.status = status, .content_type = "application/json", .headers = {},
+          .body = boost::json::serialize(body)};
+}
+
+http::Response bad_request(const JsonFaults& faults) {
+  boost::json::array errors;
+  for (const JsonFault& fault : faults) {
+    errors.push_back(boost::json::object{{"pointer", fault.pointer}, {"detail", fault.what}});
+  }
+  const JsonFault& first = faults.front();
+  std::string detail = first.pointer.empty() ? first.what : first.pointer + ": " + first.what;
+  if (faults.size() > 1) detail += std::format(" (and {} more)", faults.size() - 1);
+  return problem(Problem::bad_request, detail, {{"errors", std::move(errors)}});
+}
+
+Api::Api(service::Service& service, const Facts& facts, Settings settings,
+         std::function<model::Now()> now, std::function<http::ServerCounters()> http)
+    : service_(service),
+      facts_(facts),
+      settings_(std::move(settings)),
+      now_(std::move(now)),
+      http_(std::move(http)) {}
+
+std::span<const Api::Entry> Api::entries() {
+  static constexpr std::array<Entry, 13> table{{
+      {"GET", "/healthz", false, false, &Api::healthz},
+      {"GET", "/readyz", false, false, &Api::readyz},
+      {"GET", "/metrics", false, false, &Api::metrics},
+      {"GET", "/openapi.json", false, false, &Api::openapi},
+      {"GET", "/v1/gpus", false, false, &Api::get_gpus},
+      {"PUT", "/v1/gpus", true, true, &Api::put_gpus},
+      {"GET", "/v1/gpus/{uuid}", false, false, &Api::get_gpu},
+      {"PATCH", "/v1/gpus/{uuid}", true, true, &Api::patch_gpu},
+      {"POST", "/v1/leases", false, true, &Api::ask},
+      {"GET", "/v1/leases", false, false, &Api::get_leases},
+      {"GET", "/v1/leases/{id}", false, false, &Api::get_lease},
+      {"DELETE", "/v1/leases/{id}", false, false, &Api::release},
+      {"POST", "/v1/leases/{id}/bind", false, true, &Api::bind},
+  }};
+  return table;
+}
+
+std::vector<std::pair<std::string, std::string>> routes() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& entry : Api::entries()) out.emplace_back(entry.method, entry.path);
+  return out;
+}
+
+void Api::handle(http::Request request, http::Respond respond) {
+  const auto caller = parse_role(request.role);
+  if (!caller) {
+    return respond(problem(Problem::internal, "the socket has no role that the API knows"));
+  }
+  std::string allowed, name;
+  const Entry* entry = nullptr;
+  for (const Entry& one : entries()) {
+    if (!matches(one.path, request.target.segments, name)) continue;
+    allowed += (allowed.empty() ? "" : ", ") + std::string{one.method};
+    if (one.method == request.method) entry = &one;
+  }
+  if (allowed.empty()) {
+    return respond(problem(Problem::not_found, "there is no such path; see /openapi.json"));
+  }
+  if (entry == nullptr) {
+    auto answer = problem(Problem::method_not_allowed, "allowed here: " + allowed);
+    answer.headers.emplace_back("Allow", allowed);
+    return respond(std::move(answer));
+  }
+  if (entry->admin_only && *caller) {
+    return respond(problem(Problem::forbidden, "only the admin socket may do this"));
+  }
+  if (!entry->body && !request.body.empty()) {
+    return respond(problem(Problem::bad_request, "this call takes no body"));
+  }
+  if (!request.target.query.empty() && entry->handle != &Api::get_leases) {
+    return respond(problem(Problem::bad_request, "this call takes no query parameters"));
+  }
+  (this->*entry->handle)({std::move(request), *caller, std::move(name), std::move(respond)});
+}
+
+}  // namespace gpuhub::api

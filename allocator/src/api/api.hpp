@@ -1,0 +1,93 @@
+// The REST API over a service: routes, roles, JSON, problems. One instance, on the loop's thread.
+// Holds no state of its own but what the daemon tells it (Facts).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/requests.hpp"
+#include "config/config.hpp"
+#include "http/server.hpp"
+#include "inject/inject.hpp"
+#include "service/service.hpp"
+
+namespace gpuhub::api {
+
+struct Settings {
+  std::string host;
+  config::ShowHolders show_holders = config::ShowHolders::all;
+  config::Source source = config::Source::nvml;
+};
+
+// What the daemon last saw of the machine; it changes them on the loop's thread.
+struct Facts {
+  inject::Machine machine;
+  std::map<model::GpuId, model::GpuLoad> loads;
+};
+
+class Api {
+ public:
+  // `service` and `facts` are borrowed and must outlive this. `now`: the time of this instant, as
+  // the service counts it. `http`: for metrics.
+  Api(service::Service& service, const Facts& facts, Settings settings,
+      std::function<model::Now()> now, std::function<http::ServerCounters()> http);
+
+  // Answers every request, once, now or when the service has. Roles: requests.hpp.
+  void handle(http::Request request, http::Respond respond);
+
+ private:
+  struct Call {
+    http::Request request;
+    Caller caller;
+    std::string name;  // what stands for {…} in the path
+    http::Respond respond;
+  };
+  using Handle = void (Api::*)(Call);
+  struct Entry {
+    std::string_view method, path;
+    bool admin_only, body;
+    Handle handle;
+  };
+  static std::span<const Entry> entries();
+  friend std::vector<std::pair<std::string, std::string>> routes();
+
+  void healthz(Call call);
+  void readyz(Call call);
+  void metrics(Call call);
+  void openapi(Call call);
+  void get_gpus(Call call);
+  void get_gpu(Call call);
+  void put_gpus(Call call);
+  void patch_gpu(Call call);
+  void ask(Call call);
+  void get_leases(Call call);
+  void get_lease(Call call);
+  void bind(Call call);
+  void release(Call call);
+
+  // The lease's JSON, with what to inject while it is granted or active.
+  boost::json::object shown(const service::LeaseAnswer& answer) const;
+  boost::json::object shown(const service::GpuView& view, const Caller& caller) const;
+  // Answers a refusal; `groups` are of who asked.
+  void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
+  service::LeaseAnswer as_answer(const model::Lease& lease) const;
+  // The lease named in the path, if it is there and the caller's; else answers not-found.
+  std::optional<model::LeaseId> own_lease(Call& call) const;
+  void give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
+  void give_granted(Call call, const service::LeaseAnswer& answer);
+
+  service::Service& service_;
+  const Facts& facts_;
+  Settings settings_;
+  std::function<model::Now()> now_;
+  std::function<http::ServerCounters()> http_;
+};
+
+// Method and path of every route, as in the OpenAPI document.
+std::vector<std::pair<std::string, std::string>> routes();
+std::string_view openapi_document();
+
+}  // namespace gpuhub::api

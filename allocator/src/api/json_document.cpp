@@ -1,0 +1,114 @@
+// parse_json(): the text as a document, members named twice refused.
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/parse.hpp>
+
+#include <format>
+
+#include "api/json_reader.hpp"
+
+namespace gpuhub::api {
+namespace {
+namespace json = boost::json;
+
+std::string escaped(std::string_view key) {
+  std::string out;
+  for (const char c : key) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+json::parse_options options() {
+  json::parse_options out;
+  out.max_depth = json_depth_max;
+  return out;
+}
+
+// Sees every token once and remembers the first member that an object has twice.
+struct Handler {
+  static constexpr std::size_t max_object_size = std::size_t{1} << 20;
+  static constexpr std::size_t max_array_size = std::size_t{1} << 20;
+  static constexpr std::size_t max_key_size = 4096;
+  static constexpr std::size_t max_string_size = std::size_t{1} << 20;
+  using Error = boost::system::error_code;
+
+  struct Level {
+    std::set<std::string> keys;  // of an object
+    std::string key;             // where we are in it
+    bool object = false;
+  };
+  std::vector<Level> levels;
+  std::string text;
+  std::optional<std::string> twice;
+
+  std::string pointer() const {
+    std::string out;
+    for (const Level& level : levels) out += level.object ? "/" + escaped(level.key) : "/-";
+    return out;
+  }
+  bool open(bool object) {
+    levels.push_back({{}, {}, object});
+    return true;
+  }
+  bool close() {
+    levels.pop_back();
+    return true;
+  }
+  bool on_document_begin(Error&) { return true; }
+  bool on_document_end(Error&) { return true; }
+  bool on_object_begin(Error&) { return open(true); }
+  bool on_object_end(std::size_t, Error&) { return close(); }
+  bool on_array_begin(Error&) { return open(false); }
+  bool on_array_end(std::size_t, Error&) { return close(); }
+  bool on_key_part(json::string_view part, std::size_t, Error&) {
+    text.append(part);
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, Error&) {
+    text.append(part);
+    Level& level = levels.back();
+    level.key = std::exchange(text, {});
+    if (!level.keys.insert(level.key).second && !twice) twice = pointer();
+    return true;
+  }
+  bool on_string_part(json::string_view, std::size_t, Error&) { return true; }
+  bool on_string(json::string_view, std::size_t, Error&) { return true; }
+  bool on_number_part(json::string_view, Error&) { return true; }
+  bool on_int64(std::int64_t, json::string_view, Error&) { return true; }
+  bool on_uint64(std::uint64_t, json::string_view, Error&) { return true; }
+  bool on_double(double, json::string_view, Error&) { return true; }
+  bool on_bool(bool, Error&) { return true; }
+  bool on_null(Error&) { return true; }
+  bool on_comment_part(json::string_view, Error&) { return true; }
+  bool on_comment(json::string_view, Error&) { return true; }
+};
+
+JsonFault not_json(const boost::system::error_code& error, std::size_t at) {
+  return {"", std::format("not JSON: {}, at byte {}", error.message(), at)};
+}
+}  // namespace
+
+std::expected<json::value, JsonFault> parse_json(std::string_view text) {
+  if (text.empty()) return std::unexpected{JsonFault{"", "a JSON body is missing"}};
+  json::basic_parser<Handler> scan{options()};
+  boost::system::error_code error;
+  const std::size_t read = scan.write_some(false, text.data(), text.size(), error);
+  if (error) return std::unexpected{not_json(error, read)};
+  if (read != text.size()) {
+    return std::unexpected{JsonFault{"", std::format("not JSON: more follows at byte {}", read)}};
+  }
+  if (scan.handler().twice) {
+    return std::unexpected{JsonFault{*scan.handler().twice, "stands there twice"}};
+  }
+  json::value value = json::parse(text, error, {}, options());
+  if (error) return std::unexpected{not_json(error, 0)};
+  return value;
+}
+
+}  // namespace gpuhub::api

@@ -1,0 +1,166 @@
+// /v1/leases: ask, read, bind, release.
+#include <boost/json/array.hpp>
+
+#include "api/answers.hpp"
+#include "api/api.hpp"
+#include "api/problem.hpp"
+#include "api/write.hpp"
+#include "model/assert.hpp"
+
+namespace gpuhub::api {
+namespace {
+Problem problem_of(ledger::Reason reason) {
+  switch (reason) {
+    case ledger::Reason::no_gpu_free: return Problem::no_gpu_free;
+    case ledger::Reason::impossible: return Problem::impossible;
+    case ledger::Reason::owner_active: return Problem::owner_active;
+    case ledger::Reason::owner_ending: return Problem::owner_ending;
+    case ledger::Reason::request_reused: return Problem::request_reused;
+    case ledger::Reason::unknown_lease:
+    case ledger::Reason::unknown_gpu: return Problem::not_found;
+    case ledger::Reason::lease_state: return Problem::lease_state;
+    case ledger::Reason::stale_epoch: return Problem::stale_epoch;
+  }
+  GPUHUB_ASSERT(!"a refusal without a problem");
+  return Problem::internal;
+}
+
+bool injectable(const model::Lease& lease) {
+  return lease.state == model::LeaseState::granted || lease.state == model::LeaseState::active;
+}
+
+// A hub's owner.hub is known by its socket: naming one in the body is not an error of form.
+bool names_hub(std::string_view body) {
+  const auto document = parse_json(body);
+  if (!document || !document->is_object()) return false;
+  const auto* owner = document->get_object().if_contains("owner");
+  return owner != nullptr && owner->is_object() && owner->get_object().contains("hub");
+}
+}  // namespace
+
+service::LeaseAnswer Api::as_answer(const model::Lease& lease) const {
+  service::LeaseAnswer answer{lease, {}, false};
+  const auto uses = service_.ledger().gpus();
+  for (const model::GpuId& id : lease.gpus) {
+    for (const policy::GpuUse& use : uses) {
+      if (use.gpu->info.id == id) answer.gpus.push_back(*use.gpu);
+    }
+  }
+  return answer;
+}
+
+boost::json::object Api::shown(const service::LeaseAnswer& answer) const {
+  if (!injectable(answer.lease)) return lease_json(answer, nullptr, now_());
+  const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
+  return lease_json(answer, injection ? &*injection : nullptr, now_());
+}
+
+void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups) {
+  if (refusal.kind == service::Refused::not_ready) {
+    return call.respond(problem(Problem::not_ready, refusal.detail));
+  }
+  if (refusal.kind == service::Refused::too_many) {
+    return call.respond(problem(Problem::too_many_requests, refusal.detail));
+  }
+  GPUHUB_ASSERT(refusal.ledger.has_value());
+  const Problem which = problem_of(refusal.ledger->reason);
+  boost::json::object more;
+  if (which == Problem::no_gpu_free) {
+    std::map<model::GpuId, int> indices;
+    for (const auto& use : service_.ledger().gpus()) {
+      indices.emplace(use.gpu->info.id, use.gpu->index);
+    }
+    more = holders_json(refusal.blocked_by, indices,
+                        {!call.caller, groups, settings_.show_holders});
+  } else if (!refusal.blocked_by.empty() &&
+             (which == Problem::owner_active || which == Problem::owner_ending)) {
+    more["lease"] = shown(as_answer(refusal.blocked_by.front()));
+  }
+  call.respond(problem(which, refusal.ledger->detail, std::move(more)));
+}
+
+std::optional<model::LeaseId> Api::own_lease(Call& call) const {
+  auto id = model::LeaseId::parse(call.name);
+  const model::Lease* lease = id ? service_.ledger().find(*id) : nullptr;
+  const bool own =
+      lease != nullptr && (!call.caller || lease->request.owner.hub == *call.caller);
+  if (own) return id;
+  call.respond(problem(Problem::not_found, "there is no such lease"));
+  return std::nullopt;
+}
+
+void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer) {
+  if (!answer) return refuse(call, answer.error(), {});
+  call.respond(json_answer(200, shown(*answer)));
+}
+
+// A grant that no engine setting can bring into a container is taken back at once: the caller could
+// do nothing with it.
+void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
+  const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
+  if (injection || !injectable(answer.lease)) {
+    return call.respond(json_answer(answer.existed ? 200 : 201, shown(answer)));
+  }
+  const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
+  service_.release(answer.lease.id,
+                   [call = std::move(call), which, why = injection.error()](const auto&) mutable {
+                     call.respond(problem(which, why));
+                   });
+}
+
+void Api::ask(Call call) {
+  if (call.caller && names_hub(call.request.body)) {
+    return call.respond(problem(Problem::forbidden,
+                                "owner.hub comes from the socket; leave it out"));
+  }
+  auto request = read_ask(call.request.body, call.caller);
+  if (!request) return call.respond(bad_request(request.error()));
+  std::vector<std::string> groups = request->groups;
+  service_.ask(std::move(*request), [this, call = std::move(call),
+                                     groups = std::move(groups)](auto answer) mutable {
+    if (!answer) return refuse(call, answer.error(), groups);
+    give_granted(std::move(call), *answer);
+  });
+}
+
+void Api::get_leases(Call call) {
+  auto filter = read_lease_filter(call.request.target);
+  if (!filter) return call.respond(bad_request(filter.error()));
+  auto keep = [filter = *filter, caller = call.caller](const model::Lease& lease) {
+    return filter.keeps(lease, caller);
+  };
+  service_.leases(std::move(keep), [this, call = std::move(call)](auto found) mutable {
+    boost::json::array leases;
+    for (const service::LeaseAnswer& one : found) leases.push_back(shown(one));
+    call.respond(json_answer(200, {{"leases", std::move(leases)}}));
+  });
+}
+
+void Api::get_lease(Call call) {
+  const auto id = own_lease(call);
+  if (!id) return;
+  service_.lease(*id, [this, call = std::move(call)](auto answer) mutable {
+    give_lease(std::move(call), std::move(answer));
+  });
+}
+
+void Api::bind(Call call) {
+  auto body = read_bind(call.request.body);
+  if (!body) return call.respond(bad_request(body.error()));
+  const auto id = own_lease(call);
+  if (!id) return;
+  service_.bind({*id, body->container, body->epoch},
+                [this, call = std::move(call)](auto answer) mutable {
+                  give_lease(std::move(call), std::move(answer));
+                });
+}
+
+void Api::release(Call call) {
+  const auto id = own_lease(call);
+  if (!id) return;
+  service_.release(*id, [this, call = std::move(call)](auto answer) mutable {
+    give_lease(std::move(call), std::move(answer));
+  });
+}
+
+}  // namespace gpuhub::api

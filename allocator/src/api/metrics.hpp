@@ -1,0 +1,30 @@
+// Prometheus text (version 0.0.4). Pure. docs/metrics.md names every metric; a test holds them
+// together.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "http/server.hpp"
+#include "service/service.hpp"
+
+namespace gpuhub::api {
+
+struct MetricsInput {
+  std::vector<service::GpuView> gpus;
+  std::map<model::LeaseState, std::uint64_t> leases;  // live ones, by state
+  std::vector<service::Check> checks;
+  service::Counters counters;
+  http::ServerCounters http;
+  std::map<model::GpuId, model::GpuLoad> loads;
+};
+std::string metrics_text(const MetricsInput& input);
+
+struct MetricKind {
+  std::string_view name, type, help;
+};
+std::span<const MetricKind> metric_kinds();
+
+}  // namespace gpuhub::api

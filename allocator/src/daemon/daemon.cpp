@@ -1,0 +1,253 @@
+#include "daemon/daemon.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <format>
+#include <random>
+
+#include "api/api.hpp"
+#include "api/problem.hpp"
+#include "daemon/log.hpp"
+#include "daemon/machine_watch.hpp"
+#include "daemon/vanish.hpp"
+#include "http/loop.hpp"
+#include "http/server.hpp"
+#include "inventory/bounded.hpp"
+#include "inventory/nvml_inventory.hpp"
+#include "policy/least_used.hpp"
+#include "runtime/docker_engine.hpp"
+#include "service/service.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace gpuhub::daemon {
+namespace {
+using config::LogLevel;
+using std::chrono::milliseconds;
+
+constexpr milliseconds tick_max{500};           // the service is pumped at least so often
+constexpr milliseconds stop_grace{5'000};
+constexpr milliseconds inventory_limit{10'000};
+constexpr model::Duration vanish_patience{60'000};
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// A new store's name for its life: not to be guessed twice.
+model::Epoch draw_epoch() {
+  std::random_device chance;
+  return *model::Epoch::parse(std::format("{:08x}{:08x}", chance(), chance()));
+}
+
+ledger::Settings ledger_settings(const config::Config& config, const model::HostName& host) {
+  ledger::Settings out{.host = host,
+                       .bind_timeout = config.allocator.bind_timeout,
+                       .default_slots = config.gpus.slots,
+                       .gpus = {},
+                       .history_max = static_cast<std::size_t>(config.allocator.history),
+                       .default_capabilities = config.gpus.capabilities};
+  for (const model::GpuSetting& one : config.gpus.overrides) out.gpus.emplace(one.gpu, one);
+  return out;
+}
+
+std::unique_ptr<inventory::Inventory> make_inventory(const config::Config& config,
+                                                     const Options& options) {
+  if (config.gpus.source == config::Source::listed) return nullptr;
+  return inventory::make_bounded(
+      inventory::make_nvml_inventory(
+          {.library = options.nvml,
+           .sim_folder = config.simulation ? options.sim_devices : "",
+           .warn = [](const std::string& text) { log(LogLevel::warning, text); }}),
+      inventory_limit);
+}
+}  // namespace
+
+struct Daemon::Parts {
+  config::Config config;
+  Options options;
+  int status = 0;
+  std::int64_t clock_from = 0;             // the ledger's time when the daemon's clock was 0
+  http::Loop loop;
+  policy::LeastUsed policy;
+  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<runtime::DockerEngine> engine;
+  std::unique_ptr<service::Service> service;
+  api::Facts facts;
+  std::shared_ptr<const inventory::CdiSpecs> cdi = std::make_shared<inventory::CdiSpecs>();
+  Vanish vanish{vanish_patience};
+  std::string inventory_trouble;           // as last logged
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<http::Timer> tick;
+  std::unique_ptr<MachineWatch> watch;     // last: its thread posts to the loop
+
+  model::Now now() const { return {{clock_from + steady_ms()}, {wall_ms()}}; }
+
+  // The loop ends; whoever started us starts us anew.
+  void end(int with, std::string_view why) {
+    log(LogLevel::error, why);
+    status = with;
+    loop.stop();
+  }
+
+  std::expected<void, Failure> open_store(const model::HostName& host);
+  void start_service(const model::Contents& contents, const model::HostName& host);
+  std::expected<void, Failure> open_sockets();
+  void see(Sight sight);
+  void pump();
+  void handle(http::Request request, http::Respond respond);
+  void stop(int signal);
+};
+
+std::expected<void, Failure> Daemon::Parts::open_store(const model::HostName& host) {
+  auto opened = store::SqliteStore::create(
+      options.store, [this](auto what) { loop.post(std::move(what)); }, draw_epoch());
+  if (!opened) return std::unexpected{Failure{exit_store, opened.error().message}};
+  store = std::move(*opened);
+  auto contents = store->load();
+  if (!contents) return std::unexpected{Failure{exit_store, contents.error().message}};
+  log(LogLevel::info, std::format("{}: {} leases, epoch {}{}", options.store,
+                                  contents->leases.size(), contents->epoch.str(),
+                                  contents->fresh ? ", new" : ""));
+  start_service(*contents, host);
+  return {};
+}
+
+void Daemon::Parts::start_service(const model::Contents& contents, const model::HostName& host) {
+  clock_from = contents.at.ms - steady_ms();
+  runtime::DockerSettings settings;
+  settings.socket = options.docker_socket;
+  engine = std::make_unique<runtime::DockerEngine>(
+      loop, std::move(settings), [this](const std::string& why) { end(exit_engine, why); },
+      [](const std::string& text) { log(LogLevel::warning, text); });
+  service::Settings how;
+  how.stop_conflicts = config.allocator.conflicts == config::Conflicts::stop;
+  service = std::make_unique<service::Service>(
+      ledger::Ledger{policy, ledger_settings(config, host), contents}, *store, *engine,
+      [this] { return now(); }, how, [](const std::string& why) {
+        // Memory is ahead of disk: nothing may be answered any more, not even by a clean end.
+        log(LogLevel::error, why + "; the daemon stops at once and starts anew from the store");
+        std::_Exit(exit_store);
+      });
+  if (config.gpus.source == config::Source::listed) {
+    // A list given by REST is kept in the store and wins over the file's.
+    service->set_inventory(contents.listed ? contents.listed->gpus : config.gpus.listed);
+  }
+  service->start();
+}
+
+std::expected<void, Failure> Daemon::Parts::open_sockets() {
+  facts.machine.choice = config.gpus.driver;
+  facts.machine.cdi_name = [this](const model::GpuInfo& gpu) {
+    return inventory::cdi_name(*cdi, gpu);
+  };
+  api = std::make_unique<api::Api>(
+      *service, facts,
+      api::Settings{options.host_name, config.allocator.show_holders, config.gpus.source},
+      [this] { return now(); }, [this] { return server->counters(); });
+  auto opened = http::Server::create(
+      loop,
+      {{.path = options.admin_socket, .role = "admin"},
+       {.path = options.hub_socket, .role = "hub:" + config.hub.name}},
+      {},
+      {.handler = [this](auto request, auto respond) {
+         handle(std::move(request), std::move(respond));
+       },
+       .error_answer = api::problem_for_status,
+       .note = [](const std::string& text) { log(LogLevel::info, text); }});
+  if (!opened) return std::unexpected{Failure{exit_internal, std::move(opened.error())}};
+  server = std::move(*opened);
+  return {};
+}
+
+void Daemon::Parts::handle(http::Request request, http::Respond respond) {
+  const runtime::Capabilities engine_can = service->runtime_capabilities();
+  facts.machine.engine_known = !engine_can.engine_version.empty();
+  facts.machine.engine_cdi = engine_can.cdi;
+  facts.machine.engine_nvidia = engine_can.nvidia_runtime;
+  log(LogLevel::debug, std::format("{} {} {}", request.role, request.method, request.target.path));
+  api->handle(std::move(request), std::move(respond));
+  pump();
+}
+
+// What the watch saw, on the loop.
+void Daemon::Parts::see(Sight sight) {
+  facts.loads = std::move(sight.loads);
+  if (sight.cdi) {
+    for (const std::string& warning : sight.cdi->warnings) {
+      if (!std::ranges::contains(cdi->warnings, warning)) log(LogLevel::warning, warning);
+    }
+    cdi = std::move(sight.cdi);
+  }
+  if (sight.gpus) {
+    auto gpus = vanish.judge(std::move(*sight.gpus), now().at);
+    const std::string trouble = gpus ? "" : gpus.error();
+    if (trouble != inventory_trouble) {
+      log(gpus ? LogLevel::info : LogLevel::error,
+          gpus ? std::format("inventory: {} GPUs", gpus->size()) : "inventory: " + trouble);
+      inventory_trouble = trouble;
+    }
+    service->set_inventory(std::move(gpus));
+  }
+  if (vanish.give_up(now().at)) end(exit_engine, "the GPUs are still gone: starting anew");
+  pump();
+}
+
+void Daemon::Parts::pump() {
+  service->pump();
+  milliseconds next = tick_max;
+  if (const auto due = service->next_deadline()) {
+    next = std::clamp(milliseconds{*due - now().at}, milliseconds{1}, tick_max);
+  }
+  tick->set(next);
+}
+
+void Daemon::Parts::stop(int signal) {
+  log(LogLevel::info, std::format("signal {}: stopping", signal));
+  server->stop(stop_grace, [this] { loop.stop(); });
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Daemon::~Daemon() = default;
+
+std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Config& config,
+                                                               const Options& options) {
+  const auto host = model::HostName::parse(options.host_name);
+  if (!host) {
+    return std::unexpected{Failure{
+        64, std::format("--host-name {}: allowed are 1 to 64 letters, digits and ._:-",
+                        options.host_name)}};
+  }
+  auto parts = std::make_unique<Parts>();
+  parts->config = config;
+  parts->options = options;
+  parts->tick = std::make_unique<http::Timer>(parts->loop, [p = parts.get()] { p->pump(); });
+  if (auto opened = parts->open_store(*host); !opened) return std::unexpected{opened.error()};
+  if (auto opened = parts->open_sockets(); !opened) return std::unexpected{opened.error()};
+  return std::unique_ptr<Daemon>{new Daemon{std::move(parts)}};
+}
+
+int Daemon::run() {
+  Parts& parts = *parts_;
+  parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
+  parts.watch = std::make_unique<MachineWatch>(
+      make_inventory(parts.config, parts.options),
+      std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}, WatchTimes{}, [&parts](Sight sight) {
+        parts.loop.post([&parts, seen = std::move(sight)]() mutable { parts.see(std::move(seen)); });
+      });
+  parts.pump();
+  log(LogLevel::info, std::format("gpu-allocator {} on {}: serving", GPUHUB_VERSION,
+                                  parts.options.host_name));
+  parts.loop.run();
+  parts.watch.reset();
+  return parts.status;
+}
+
+}  // namespace gpuhub::daemon

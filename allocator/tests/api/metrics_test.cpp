@@ -1,0 +1,52 @@
+#include "api/metrics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+
+namespace gpuhub::api {
+namespace {
+
+model::Gpu gpu(const std::string& name, int index, int slots, bool present) {
+  return {{*model::GpuId::parse(name), "A100", {40960}, {}, {}, {}, {}, {}}, index, slots, "", present};
+}
+
+TEST(Metrics, CountWhatIsThere) {
+  MetricsInput input;
+  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}}, {gpu("GPU-b", 1, 4, false), 1, false, {}, {}}};
+  input.leases[model::LeaseState::active] = 3;
+  input.checks = {{"store", true, ""}, {"runtime", false, "gone"}};
+  input.counters.end_latency_count = 2;
+  input.counters.end_latency_sum_ms = 1500;
+  input.loads[*model::GpuId::parse("GPU-a")] = {.gpu_util_percent = 50, .memory_util_percent = {},
+                                                .memory_used = model::Mebibytes{1}};
+  const std::string text = metrics_text(input);
+  for (const auto* line :
+       {"gpuhub_ready 0\n", "gpuhub_check_ok{check=\"runtime\"} 0\n", "gpuhub_slots 2\n",
+        "gpuhub_slots_used 3\n", "gpuhub_gpus{state=\"missing\"} 1\n",
+        "gpuhub_leases{state=\"active\"} 3\n", "gpuhub_leases{state=\"granted\"} 0\n",
+        "gpuhub_gpu_utilisation_ratio{gpu=\"GPU-a\",index=\"0\"} 0.5\n",
+        "gpuhub_gpu_memory_used_bytes{gpu=\"GPU-a\",index=\"0\"} 1048576\n",
+        "gpuhub_end_latency_seconds_sum 1.5\n",
+        "gpuhub_end_latency_seconds_bucket{le=\"+Inf\"} 2\n"}) {
+    EXPECT_NE(("\n" + text).find("\n" + std::string{line}), std::string::npos) << line << text;
+  }
+}
+
+TEST(Metrics, EachKindIsWrittenOnce) {
+  std::istringstream lines{metrics_text({})};
+  std::multiset<std::string> typed;
+  std::string word, name, line;
+  while (std::getline(lines, line)) {
+    std::istringstream words{line};
+    words >> word >> word >> name;
+    if (word == "TYPE") typed.insert(name);
+  }
+  std::multiset<std::string> known;
+  for (const MetricKind& kind : metric_kinds()) known.emplace(kind.name);
+  EXPECT_EQ(typed, known);
+}
+
+}  // namespace
+}  // namespace gpuhub::api
