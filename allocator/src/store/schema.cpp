@@ -107,7 +107,7 @@ std::expected<Database, Error> open_books(const std::filesystem::path& file,
                                  "PRAGMA trusted_schema=OFF")
                          .and_then([&]() -> std::expected<void, Error> {
                            if (!*ours) return make_tables(*db, fresh_epoch);
-                           return db->execute("BEGIN IMMEDIATE; COMMIT");  // takes the writer's lock
+                           return db->execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock
                          })
                          .and_then([&] { return flush_folder(file); });
   if (!ready) return std::unexpected(ready.error());
