@@ -70,7 +70,7 @@ void Books::put(const model::Lease& lease) {
 void Books::index(Seq seq, const model::Lease& lease) {
   by_request_.insert_or_assign(lease.request.id, seq);
   if (!lease.live()) {
-    ended_.insert(seq);
+    if (end_of_.try_emplace(seq, next_end_).second) ended_.emplace(next_end_++, seq);
     return;
   }
   live_by_owner_[lease.request.owner].insert(seq);
@@ -84,25 +84,38 @@ void Books::index(Seq seq, const model::Lease& lease) {
 
 void Books::unindex(Seq seq, const model::Lease& lease) {
   by_request_.erase(lease.request.id);
-  if (!lease.live()) {
-    ended_.erase(seq);
-    return;
-  }
+  if (!lease.live()) return;
   drop(live_by_owner_, lease.request.owner, seq);
   for (const auto& gpu : lease.gpus) drop(live_by_gpu_, gpu, seq);
   if (lease.container) live_by_container_.erase(*lease.container);
   if (lease.state == model::LeaseState::granted) unbound_.erase({lease.bind_expires_at, seq});
 }
 
+void Books::order_ends() {
+  std::vector<std::pair<model::WallTime, Seq>> ends;
+  for (const auto& [order, seq] : ended_) {
+    ends.emplace_back(leases_.at(seq).ended_wall.value_or(model::WallTime{}), seq);
+  }
+  std::ranges::sort(ends);
+  ended_.clear();
+  end_of_.clear();
+  for (const auto& [wall, seq] : ends) {
+    end_of_.emplace(seq, next_end_);
+    ended_.emplace(next_end_++, seq);
+  }
+}
+
 std::vector<model::LeaseId> Books::trim(std::size_t keep) {
   std::vector<model::LeaseId> forgotten;
   while (ended_.size() > keep) {
-    const Seq seq = *ended_.begin();
+    const Seq seq = ended_.begin()->second;
     const model::Lease& lease = leases_.at(seq);
     forgotten.push_back(lease.id);
     by_id_.erase(lease.id);
     unindex(seq, lease);
     leases_.erase(seq);
+    end_of_.erase(seq);
+    ended_.erase(ended_.begin());
   }
   return forgotten;
 }

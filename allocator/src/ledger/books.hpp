@@ -25,7 +25,9 @@ class Books {
   std::vector<const model::Lease*> all() const;
   // Adds a new lease, or replaces the one with the same id; keeps every index.
   void put(const model::Lease& lease);
-  // Forgets the oldest ended leases over `keep`; returns their ids.
+  // Orders the ended leases by the wall time of their ends: after they were read from a store.
+  void order_ends();
+  // Forgets the leases that ended first, over `keep`; returns their ids.
   std::vector<model::LeaseId> trim(std::size_t keep);
   std::vector<model::LeaseId> overdue(model::Instant at) const;
   std::optional<model::Instant> next_deadline() const;
@@ -53,7 +55,9 @@ class Books {
   std::map<model::GpuId, std::set<Seq>> live_by_gpu_;
   std::map<model::ContainerId, Seq> live_by_container_;
   std::set<std::pair<model::Instant, Seq>> unbound_;  // granted, by deadline
-  std::set<Seq> ended_;                               // in granting order
+  std::uint64_t next_end_ = 1;
+  std::map<std::uint64_t, Seq> ended_;                // by the order in which they ended
+  std::map<Seq, std::uint64_t> end_of_;
 };
 
 }  // namespace gpuhub::ledger

@@ -1,64 +1,39 @@
 // What the runtime says about containers: who holds GPUs, who has let go.
 #include <algorithm>
-#include <ranges>
+#include <charconv>
 #include <string_view>
 
 #include "ledger/rules.hpp"
-#include "model/assert.hpp"
+#include "model/labels.hpp"
 
 namespace gpuhub::ledger {
 namespace {
 
-using Labels = std::map<std::string, std::string>;
-
-std::string_view label(const Labels& labels, const char* key) {
-  const auto at = labels.find(key);
-  return at == labels.end() ? std::string_view{} : std::string_view{at->second};
-}
-
-// "GPU-a,GPU-b" -> ids; nullopt if any part is no id. Empty text: no GPUs.
-std::optional<std::vector<model::GpuId>> parse_gpus(std::string_view text) {
-  std::vector<model::GpuId> ids;
-  if (text.empty()) return ids;
-  for (const auto part : std::views::split(text, ',')) {
-    auto id = model::GpuId::parse(std::string_view{part});
-    if (!id || std::ranges::contains(ids, *id) || ids.size() == model::gpus_max) {
-      return std::nullopt;
-    }
-    ids.push_back(*std::move(id));
-  }
-  return ids;
-}
-
-// "hub/user/server"; user names hold no slash.
-std::optional<model::Owner> parse_owner(std::string_view text) {
-  const auto first = text.find('/');
-  if (first == std::string_view::npos) return std::nullopt;
-  const auto second = text.find('/', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
-  auto hub = model::HubName::parse(text.substr(0, first));
-  const auto user = text.substr(first + 1, second - first - 1);
-  const auto server = text.substr(second + 1);
-  if (!hub || user.empty() || user.size() > 255 || server.size() > 255) return std::nullopt;
-  return model::Owner{*hub, std::string{user}, std::string{server}};
+// The number at the end of "L-<epoch>-<serial>"; nullopt: there is none that we could have given.
+std::optional<std::uint64_t> serial_of(const model::LeaseId& id) {
+  constexpr std::uint64_t serial_max = 1ULL << 53U;
+  const auto dash = id.str().rfind('-');
+  const std::string_view digits = std::string_view{id.str()}.substr(dash + 1);
+  std::uint64_t serial = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), serial);
+  if (error != std::errc{} || end != digits.end() || serial >= serial_max) return std::nullopt;
+  return serial;
 }
 
 }  // namespace
 
 std::optional<model::Lease> Ledger::Rules::from_labels(const ContainerHolds& holds) const {
-  auto id = model::LeaseId::parse(label(holds.labels, "gpuhub.lease"));
-  auto made_in = model::Epoch::parse(label(holds.labels, "gpuhub.epoch"));
-  auto owner = parse_owner(label(holds.labels, "gpuhub.owner"));
-  auto gpus = parse_gpus(label(holds.labels, "gpuhub.gpus"));
-  const auto mode = model::parse_mode(label(holds.labels, "gpuhub.mode"));
-  if (!id || !made_in || !owner || !gpus || !mode) return std::nullopt;
-  auto request = model::RequestId::parse("rebuilt." + id->str());
-  if (!request) return std::nullopt;
+  const auto says = model::read_labels(holds.labels);
+  if (!says.lease || !says.epoch || !says.owner || !says.gpus || !says.mode) return std::nullopt;
+  auto request = model::RequestId::parse("rebuilt." + says.lease->str());
+  if (!request || books.find(*request) != nullptr) return std::nullopt;
   return model::Lease{
-      .id = *id,
-      .request = {.id = *request, .owner = *owner, .groups = {}, .want = model::WantGpus{*gpus},
-                  .mode = *mode, .capabilities = settings.default_capabilities},
-      .host = settings.host, .epoch = *made_in, .state = model::LeaseState::granted, .gpus = *gpus,
+      .id = *says.lease,
+      .request = {.id = *request, .owner = *says.owner, .groups = {},
+                  .want = model::WantGpus{*says.gpus}, .mode = *says.mode,
+                  .capabilities = settings.default_capabilities},
+      .host = settings.host, .epoch = *says.epoch, .state = model::LeaseState::granted,
+      .gpus = *says.gpus,
       .container = {}, .granted_at = now.at, .bind_expires_at = now.at + settings.bind_timeout,
       .created_wall = now.wall, .bound_wall = {}, .ended_wall = {}, .reason = {}, .exit_code = {},
       .oom_killed = {}};
@@ -79,6 +54,26 @@ void Ledger::Rules::note_conflict(const ContainerHolds& holds, std::optional<mod
   into.events.emplace_back(conflict);
 }
 
+// May the books take this lease in, that only labels tell of? Not one that was forgotten (it ended
+// long ago), and not in the place of one that we granted. Leases from before the store was lost may
+// share a GPU as they did then, whatever its slots were: that, too, was lost.
+bool Ledger::Rules::may_rebuild(const model::Lease& lease) {
+  if (lease.epoch == epoch) {
+    const auto serial = serial_of(lease.id);
+    if (!serial || *serial < next_serial) return false;
+    next_serial = *serial + 1;  // an older copy of the store was put back: never give an id twice
+  }
+  const auto granted_by_us = [&](const model::Lease* other) { return other->epoch == epoch; };
+  if (std::ranges::any_of(books.live_of(lease.request.owner), granted_by_us)) return false;
+  for (const auto& use : books.uses()) {
+    if (!use.gpu->present || !std::ranges::contains(lease.gpus, use.gpu->info.id)) continue;
+    const bool alone = use.exclusive || lease.request.mode == model::Mode::exclusive;
+    const bool room = use.free_slots() > 0 && !(alone && use.leases > 0);
+    if (!room && std::ranges::any_of(books.live_on(use.gpu->info.id), granted_by_us)) return false;
+  }
+  return true;
+}
+
 // A container that runs is believed: it takes up its grant, or it is rebuilt into the books, or it
 // is a conflict. One that was only created is nothing yet, but for a lost store (see below).
 Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
@@ -88,7 +83,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
     return done;
   }
   if (books.conflicts.contains(holds.container)) return done;
-  const auto id = model::LeaseId::parse(label(holds.labels, "gpuhub.lease"));
+  const auto id = model::read_labels(holds.labels).lease;
   if (!id) return done;
 
   if (const auto* lease = books.find(*id)) {
@@ -107,15 +102,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
 
   auto rebuilt = from_labels(holds);
   if (!rebuilt) return done;
-  const bool ours = rebuilt->epoch == epoch;  // then it was forgotten: ended long ago
-  const bool fits = !ours && books.live_of(rebuilt->request.owner).empty() &&
-                    std::ranges::all_of(rebuilt->gpus, [&](const auto& gpu) {
-                      const auto uses = books.uses();
-                      const auto at = std::ranges::find(
-                          uses, gpu, [](const auto& use) { return use.gpu->info.id; });
-                      return at == uses.end() || !at->gpu->present || at->free_slots() > 0;
-                    });
-  if (!fits) {
+  if (!may_rebuild(*rebuilt)) {
     if (holds.started) note_conflict(holds, rebuilt->id, rebuilt->gpus, done);
     return done;
   }

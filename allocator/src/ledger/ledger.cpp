@@ -23,6 +23,7 @@ Ledger::Rules::Rules(const policy::Policy& policy_, Settings settings_,
       next_serial(contents.next_serial),
       now{.at = contents.at, .wall = {}} {
   for (const auto& lease : contents.leases) books.put(lease);
+  books.order_ends();
   for (const auto& setting : contents.gpu_settings) books.settings.emplace(setting.gpu, setting);
   for (const auto& conflict : contents.conflicts) {
     books.conflicts.emplace(conflict.container, conflict);
@@ -48,6 +49,10 @@ std::expected<Applied, Refusal> Ledger::apply(const Command& what, model::Now no
 }
 
 const model::Lease* Ledger::find(const model::LeaseId& id) const { return rules_->books.find(id); }
+const model::Lease* Ledger::find(const model::RequestId& id) const {
+  return rules_->books.find(id);
+}
+const model::Gpu* Ledger::gpu(const model::GpuId& id) const { return rules_->books.gpu(id); }
 std::vector<policy::GpuUse> Ledger::gpus() const { return rules_->books.uses(); }
 std::vector<const model::Lease*> Ledger::leases() const { return rules_->books.all(); }
 std::vector<const model::Lease*> Ledger::live_on(const model::GpuId& gpu) const {

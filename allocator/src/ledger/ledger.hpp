@@ -82,6 +82,8 @@ class Ledger {
 
   // ---- reading ----
   const model::Lease* find(const model::LeaseId& id) const;  // null: unknown
+  const model::Lease* find(const model::RequestId& id) const;
+  const model::Gpu* gpu(const model::GpuId& id) const;       // null: unknown
   std::vector<policy::GpuUse> gpus() const;                  // in index order; pointers live until
                                                              // the next apply()
   std::vector<const model::Lease*> leases() const;           // all kept, by granting order

@@ -37,6 +37,7 @@ struct Ledger::Rules {
   model::Gpu with_settings(model::GpuInfo info, int index) const;
   // Parses the labels of a container whose lease is unknown here; nullopt: not to be believed.
   std::optional<model::Lease> from_labels(const ContainerHolds& holds) const;
+  bool may_rebuild(const model::Lease& lease);
   void note_conflict(const ContainerHolds& holds, std::optional<model::LeaseId> lease,
                      const std::vector<model::GpuId>& gpus, Applied& into);
 

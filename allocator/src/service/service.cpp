@@ -12,10 +12,8 @@ namespace {
 
 LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, bool existed) {
   LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = existed};
-  const auto uses = ledger.gpus();
   for (const auto& id : lease.gpus) {
-    const auto at = std::ranges::find(uses, id, [](const auto& use) { return use.gpu->info.id; });
-    if (at != uses.end()) answer.gpus.push_back(*at->gpu);
+    if (const auto* gpu = ledger.gpu(id)) answer.gpus.push_back(*gpu);
   }
   return answer;
 }
@@ -136,7 +134,9 @@ std::optional<model::Instant> Service::next_deadline() const {
 }
 
 void Service::ask(model::Request request, Reply<LeaseAnswer> reply) {
-  if (auto why = state_->not_ready(request); !why.empty()) {
+  // What was granted before is told again in any case.
+  const bool known = state_->core.ledger().find(request.id) != nullptr;
+  if (auto why = state_->not_ready(request); !known && !why.empty()) {
     state_->refuse(Refusal{.kind = Refused::not_ready, .ledger = {}, .detail = std::move(why),
                            .blocked_by = {}},
                    std::move(reply));
@@ -146,7 +146,10 @@ void Service::ask(model::Request request, Reply<LeaseAnswer> reply) {
 }
 
 void Service::bind(ledger::Bind bind, Reply<LeaseAnswer> reply) {
+  const auto container = bind.container;
   state_->answer(std::move(bind), std::move(reply));
+  // The container may have been removed meanwhile, and its event come before the bind.
+  if (state_->watcher.connected()) state_->watcher.look_at(container);
 }
 
 void Service::release(model::LeaseId id, Reply<LeaseAnswer> reply) {

@@ -110,6 +110,9 @@ void Watcher::inspected(const model::ContainerId& id,
     why_not_ = answer.error().message;
     failed_looks_.insert(id);
     retry_later();
+    // Listed as running, and no more to be had: it holds its GPUs. Nothing is freed by a list.
+    const auto at = listed_.find(id);
+    if (at != listed_.end() && holds(at->second.state)) believe(at->second, look);
   }
   const auto waiting = std::exchange(looks_[id].waiting, {});
   // What an event told of a running container (out of memory) is kept until its end.
@@ -123,23 +126,29 @@ void Watcher::inspected(const model::ContainerId& id,
 void Watcher::believe(const runtime::Container& container, const Look& look) {
   const bool created = container.state == runtime::ContainerState::created;
   if (created || holds(container.state)) {
-    const auto outcome = core_.apply(ledger::ContainerHolds{
-        container.id, container.name, !created, container.labels});
-    const bool conflict = outcome && std::ranges::any_of(outcome->events, [](const auto& event) {
-      return std::holds_alternative<model::Conflict>(event);
-    });
-    if (conflict && settings_.stop_conflicts) {
-      core_.after_commit([this, id = container.id, alive = alive_] {
-        if (!*alive) return;
-        runtime_.stop(id, settings_.stop_grace, [this, alive](auto answer) {
-          if (*alive && !answer) ++core_.counters.runtime_errors;
-        });
-      });
-    }
+    std::ignore = core_.apply(ledger::ContainerHolds{container.id, container.name, !created,
+                                                     container.labels});
+    stop_conflict(container.id);
     return;
   }
   gone(container.id, true, container.exit_code ? container.exit_code : look.exit_code,
        container.oom_killed || look.out_of_memory, look.ended_at);
+}
+
+// Stops a container that runs under an ended lease, if the admin wants that.
+void Watcher::stop_conflict(const model::ContainerId& id) {
+  if (!settings_.stop_conflicts || stopping_.contains(id)) return;
+  const auto all = core_.ledger().conflicts();
+  if (std::ranges::none_of(all, [&](const auto* one) { return one->container == id; })) return;
+  stopping_.insert(id);
+  core_.after_commit([this, id, alive = alive_] {
+    if (!*alive) return;
+    runtime_.stop(id, settings_.stop_grace, [this, id, alive](auto answer) {
+      if (!*alive) return;
+      stopping_.erase(id);  // not stopped: the next list finds it again
+      if (!answer) ++core_.counters.runtime_errors;
+    });
+  });
 }
 
 void Watcher::gone(const model::ContainerId& id, bool exited, std::optional<int> exit_code,
@@ -167,7 +176,7 @@ void Watcher::pump() {
   if (!connected_) return;
   if (retry_at_ && now >= *retry_at_) {
     retry_at_.reset();
-    for (const auto& id : std::set{failed_looks_}) look_at(id);
+    for (const auto& id : std::set{failed_looks_}) look_unless_looking(id);
     if (!listed_since_connect_) reconcile();
   }
   const bool overdue = !retry_at_ && removing_.empty() && !core_.ledger().overdue(now).empty();
@@ -210,10 +219,16 @@ void Watcher::reconcile() {
   });
 }
 
-// Looks at every container where list and books differ, or that must be asked how it ended.
+// Looks at every container where list and books differ, or that must be asked how it ended. A list
+// after a connect comes instead of events that were lost: then also a look under way is too old.
 void Watcher::listed(const std::vector<runtime::Container>& containers) {
+  const auto look = [this, first = !listed_since_connect_](const model::ContainerId& id) {
+    first ? look_at(id) : look_unless_looking(id);
+  };
+  listed_.clear();
   std::set<model::ContainerId> running;
   for (const auto& container : containers) {
+    listed_.emplace(container.id, container);
     if (holds(container.state)) running.insert(container.id);
     if (container.state == runtime::ContainerState::created) clean_created(container);
   }
@@ -223,14 +238,20 @@ void Watcher::listed(const std::vector<runtime::Container>& containers) {
   }
   for (const auto* conflict : core_.ledger().conflicts()) in_books.insert(conflict->container);
   for (const auto& id : running) {
-    if (!in_books.contains(id)) look_at(id);
+    if (!in_books.contains(id)) look(id);
+    stop_conflict(id);
   }
   for (const auto& id : in_books) {
-    if (!running.contains(id)) look_at(id);
+    if (!running.contains(id)) look(id);
   }
   expire_overdue(containers);
   listed_since_connect_ = true;
   settle();
+}
+
+void Watcher::look_unless_looking(const model::ContainerId& id) {
+  const auto at = looks_.find(id);
+  if (at == looks_.end() || !at->second.inspecting) look_at(id);
 }
 
 // One that was only created: of an ended lease it is a leftover, and removed; of an unknown lease it
@@ -241,40 +262,55 @@ void Watcher::clean_created(const runtime::Container& container) {
   const auto* lease = core_.ledger().find(*id);
   if (lease == nullptr) {
     look_at(container.id);
-  } else if (!lease->live() && removing_.insert(container.id).second) {
-    runtime_.remove_created(container.id, [this, at = container.id, alive = alive_](auto) {
-      if (*alive) removing_.erase(at);  // refused: it was started or is gone; its event tells
-    });
+  } else if (!lease->live()) {
+    remove_leftover(container.id);
   }
+}
+
+void Watcher::remove_leftover(const model::ContainerId& id) {
+  if (!removing_.insert(id).second) return;
+  runtime_.remove_created(id, [this, id, alive = alive_](auto) {
+    if (*alive) removing_.erase(id);  // refused: it was started or is gone; its event tells
+  });
 }
 
 void Watcher::expire_overdue(const std::vector<runtime::Container>& containers) {
   for (const auto& id : core_.ledger().overdue(core_.now().at)) {
-    const auto its = [&](const runtime::Container& c) { return lease_of(c) == id; };
-    const auto at = std::ranges::find_if(containers, its);
-    if (at == containers.end()) {
-      std::ignore = core_.apply(ledger::Expire{id});
-    } else if (at->state != runtime::ContainerState::created) {
-      look_at(at->id);  // running: the look binds it; ended: nothing holds, next time round
-      if (!holds(at->state)) std::ignore = core_.apply(ledger::Expire{id});
-    } else if (removing_.insert(at->id).second) {
-      runtime_.remove_created(at->id, [this, id, container = at->id, alive = alive_](auto answer) {
-        if (!*alive) return;
-        removing_.erase(container);
-        const bool away = answer || answer.error().kind == runtime::ErrorKind::not_found;
-        if (away) {
-          std::ignore = core_.apply(ledger::Expire{id});
-        } else {
-          look_at(container);
-          retry_later();
-        }
-      });
+    std::vector<runtime::Container> its;
+    for (const auto& container : containers) {
+      // One that another lease holds or a conflict counts is not this grant's.
+      const bool others = std::ranges::any_of(
+          core_.ledger().leases(), [&](const auto* lease) {
+            return lease->live() && lease->container == container.id;
+          });
+      if (lease_of(container) == id && !others) its.push_back(container);
     }
+    expire(id, its);
+  }
+}
+
+// A grant ends unbound only when none of its containers is there any more but such as have ended:
+// one that runs takes the grant up, one that was only created is removed first.
+void Watcher::expire(const model::LeaseId& id, const std::vector<runtime::Container>& its) {
+  bool wait = false;
+  for (const auto& container : its) {
+    if (holds(container.state)) {
+      look_unless_looking(container.id);
+      wait = true;
+    } else if (container.state == runtime::ContainerState::created) {
+      remove_leftover(container.id);
+      wait = true;
+    }
+  }
+  if (wait) {
+    retry_later();
+  } else {
+    std::ignore = core_.apply(ledger::Expire{id});
   }
 }
 
 void Watcher::settle() {
-  if (!connected_ || !listed_since_connect_ || reconciled_ || !failed_looks_.empty()) return;
+  if (!connected_ || !listed_since_connect_ || reconciled_) return;
   const bool looking = std::ranges::any_of(
       looks_, [](const auto& entry) { return entry.second.inspecting; });
   if (looking) return;

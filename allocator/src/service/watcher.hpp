@@ -55,8 +55,12 @@ class Watcher {
             std::optional<model::WallTime> ended_at);
   void reconcile();
   void listed(const std::vector<runtime::Container>& containers);
+  void look_unless_looking(const model::ContainerId& id);
   void clean_created(const runtime::Container& container);
+  void remove_leftover(const model::ContainerId& id);
   void expire_overdue(const std::vector<runtime::Container>& containers);
+  void expire(const model::LeaseId& id, const std::vector<runtime::Container>& its);
+  void stop_conflict(const model::ContainerId& id);
   void retry_later();
   void settle();
   void note_latency(model::WallTime ended_at);
@@ -75,6 +79,9 @@ class Watcher {
   std::map<model::ContainerId, Look> looks_;
   std::set<model::ContainerId> failed_looks_;
   std::set<model::ContainerId> removing_;  // remove_created under way
+  std::set<model::ContainerId> stopping_;  // stop under way
+  // As the last list told them: what to go by if the engine lists but cannot inspect them.
+  std::map<model::ContainerId, runtime::Container> listed_;
   std::optional<model::Instant> retry_at_;
   model::Instant reconcile_at_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
