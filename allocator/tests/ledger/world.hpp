@@ -1,0 +1,86 @@
+// A ledger with verbs: tests are short scripts over names, and what happened is one line of text.
+// Owners, GPUs and containers are called by short names; a lease is called by its owner's name.
+#pragma once
+
+#include <cstdint>
+#include <format>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ledger/ledger.hpp"
+#include "policy/least_used.hpp"
+#include "store/memory_store.hpp"
+
+namespace gpuhub::ledger {
+
+inline model::GpuId gpu_id(int n) { return *model::GpuId::parse(std::format("GPU-{}", n)); }
+inline model::ContainerId container_id(int n) {
+  return *model::ContainerId::parse(std::format("{:064x}", n));
+}
+inline std::vector<model::GpuInfo> machine(int gpus) {
+  std::vector<model::GpuInfo> all;
+  for (int n = 0; n < gpus; ++n) {
+    all.push_back({.id = gpu_id(n), .model = "Card", .memory = {40'960}, .minor = n, .pci_bus = {},
+                   .devices = {}, .mounts = {}, .slots = {}});
+  }
+  return all;
+}
+
+struct WorldOptions {
+  int gpus = 1;
+  int slots = 1;
+  std::size_t history = 1000;
+};
+
+class World {
+ public:
+  explicit World(WorldOptions options = {});
+
+  // ---- owners: each verb says what came of it, in a word or two ----
+  std::string ask(const std::string& user, model::Want want,
+                  model::Mode mode = model::Mode::shared, const std::string& request = "");
+  std::string ask(const std::string& user, int gpus) { return ask(user, model::WantCount{gpus}); }
+  std::string bind(const std::string& user, int container);
+  std::string release(const std::string& user);
+  std::string expire(const std::string& user);
+
+  // ---- containers, with the labels of the owner's last lease ----
+  std::string container_holds(const std::string& user, int container, bool started = true);
+  std::string container_gone(int container, bool exited = true, int exit_code = 0);
+  std::string labelled(std::map<std::string, std::string> labels, int container,
+                       bool started = true);
+
+  std::string inventory(int gpus) { return apply(SetInventory{machine(gpus)}); }
+  std::string set_slots(int gpu, int slots) {
+    return apply(SetGpu{{gpu_id(gpu), slots, std::nullopt}});
+  }
+  void passes(std::int64_t ms) { now.at.ms += ms; }
+  // Starts anew from what was stored; the inventory is read again.
+  void restart();
+  // The same with an empty store of a new epoch.
+  void lose_store();
+
+  std::string show() const { return ledger->show(); }
+  // The owner's newest lease: "ended container_exited 3".
+  std::string fate(const std::string& user) const;
+  const model::Lease& lease(const std::string& user) const;
+  std::map<std::string, std::string> labels(const std::string& user) const;
+  std::string apply(const Command& what);
+
+  std::expected<Applied, Refusal> last;
+  model::Now now{.at = {0}, .wall = {1'790'000'000'000}};
+  std::unique_ptr<Ledger> ledger;
+
+ private:
+  void open();
+
+  WorldOptions options_;
+  int lives_ = 1;
+  int requests_ = 0;
+  policy::LeastUsed policy_;
+  std::unique_ptr<store::MemoryStore> store_;
+  std::map<std::string, model::Lease> newest_;
+};
+
+}  // namespace gpuhub::ledger
