@@ -1,5 +1,6 @@
-// What the labels of a container of ours say. Written by inject, read back by the ledger when a container's lease is not in the books (a lost store). What is read
-// is untrusted: anybody with the engine's socket can label a container as he likes.
+// What the labels of a container of ours say. Written by inject, read back by the ledger when a
+// container's lease is not in the books (a lost store). What is read is untrusted: anybody with the
+// engine's socket can label a container as he likes.
 #pragma once
 
 #include <map>
