@@ -34,7 +34,8 @@ ClientError lost(const std::string& path, const error_code& error, bool timed_ou
     return {.kind = ClientErrorKind::timed_out, .message = path + " did not answer in time"};
   }
   if (error == Http::body_limit || error == Http::header_limit || error == Http::buffer_overflow) {
-    return {.kind = ClientErrorKind::too_large, .message = "the answer of " + path + " is too large"};
+    return {.kind = ClientErrorKind::too_large,
+            .message = "the answer of " + path + " is too large"};
   }
   return {.kind = ClientErrorKind::broken,
           .message = "the answer of " + path + " broke off: " + error.message()};

@@ -41,7 +41,8 @@ class Deadline {
 
     void wait(std::chrono::milliseconds limit) {
       timer.expires_after(limit);
-      timer.async_wait([self = shared_from_this(), mine = ++phase](boost::system::error_code error) {
+      const std::uint64_t mine = ++phase;
+      timer.async_wait([self = shared_from_this(), mine](boost::system::error_code error) {
         if (error || self->phase != mine || self->socket == nullptr) return;
         self->passed = true;
         self->socket->cancel(error);

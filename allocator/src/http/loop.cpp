@@ -1,6 +1,5 @@
 #include "http/loop.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
@@ -24,13 +23,11 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {}
 Loop::~Loop() = default;
 
 void Loop::run() {
-  const auto guard = asio::make_work_guard(impl_->io);
   impl_->io.run();
   impl_->io.restart();
 }
 
 bool Loop::run_until(const std::function<bool()>& done, std::chrono::milliseconds limit) {
-  const auto guard = asio::make_work_guard(impl_->io);
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!done()) {
     if (std::chrono::steady_clock::now() >= end) return false;

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <exception>
@@ -18,6 +19,7 @@ namespace asio = boost::asio;
 
 struct Loop::Impl {
   asio::io_context io{1};  // one thread runs it
+  asio::executor_work_guard<asio::io_context::executor_type> until_stopped{io.get_executor()};
   std::vector<std::unique_ptr<asio::signal_set>> signals;
 };
 

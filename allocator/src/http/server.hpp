@@ -64,7 +64,7 @@ class Server {
   // stays as it was. Error: what could not be done and why; then nothing is left open.
   static std::expected<std::unique_ptr<Server>, std::string> create(
       Loop& loop, std::vector<Listen> sockets, Limits limits, ServerCallbacks callbacks);
-  ~Server();                       // cuts all connections, removes the socket files; before the loop
+  ~Server();  // cuts all connections, removes the socket files; must come before the loop's end
 
   // Stops accepting, closes idle connections, lets the others finish their request; what is left
   // after `grace` is cut. Then `done` is called, once, on the loop.

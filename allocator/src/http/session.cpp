@@ -145,10 +145,10 @@ asio::awaitable<Session::Next> Session::serve_one(Exchange& exchange) {
       co_await beast::http::async_read_header(socket_, exchange.buffer, parser, as_result);
   deadline_.end();
   if (cut_) co_return Next::close;
-  if (error && deadline_.passed()) co_return co_await refuse(exchange, 408, "the head took too long");
-  if (error) {
-    co_return co_await refuse(exchange, status_of(error), error.message());
+  if (error && deadline_.passed()) {
+    co_return co_await refuse(exchange, 408, "the head took too long");
   }
+  if (error) co_return co_await refuse(exchange, status_of(error), error.message());
   if (!co_await read_body(exchange)) co_return Next::close;
 
   const auto& message = parser.get();

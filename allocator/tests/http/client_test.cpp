@@ -35,13 +35,14 @@ struct World {
     Client client{loop, folder / "s", limits};
     std::string seen;
     bool ended = false;
-    client.stream("/events", {.opened = [&] { seen += "opened"; },
-                              .line = [&](std::string_view line) { seen += " " + std::string{line}; },
-                              .ended =
-                                  [&](const ClientError& why) {
-                                    seen += " " + show(std::unexpected(why));
-                                    ended = true;
-                                  }});
+    client.stream("/events",
+                  {.opened = [&] { seen += "opened"; },
+                   .line = [&](std::string_view line) { seen += " " + std::string{line}; },
+                   .ended =
+                       [&](const ClientError& why) {
+                         seen += " " + show(std::unexpected(why));
+                         ended = true;
+                       }});
     loop.run_until([&] { return ended; }, milliseconds{3000});
     return seen;
   }
@@ -53,7 +54,7 @@ struct World {
 TEST(Client, GetsAnAnswer) {
   World world;
   ScriptedPeer peer{world.loop, world.folder / "s",
-                    {"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", true}};
+                    ScriptedPeer::Script{"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok"}};
   EXPECT_EQ(world.ask(), "201 ok");
   EXPECT_TRUE(peer.received().starts_with("GET / HTTP/1.1\r\n"));
 }
@@ -62,7 +63,7 @@ TEST(Client, TellsWhyThereIsNoAnswer) {
   World world;
   EXPECT_EQ(world.ask(), "refused");
   const auto ask = [&](std::string text, bool close, ClientLimits limits = {}) {
-    ScriptedPeer peer{world.loop, world.folder / "s", {std::move(text), close}};
+    ScriptedPeer peer{world.loop, world.folder / "s", ScriptedPeer::Script{std::move(text), close}};
     return world.ask(limits);
   };
   EXPECT_EQ(ask("", true), "broken");
@@ -80,7 +81,7 @@ TEST(Client, TellsWhyThereIsNoAnswer) {
 TEST(Client, RunsSoManyCallsAtOnceAndNoMoreMayWait) {
   World world;
   ScriptedPeer peer{world.loop, world.folder / "s",
-                    {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true}};
+                    ScriptedPeer::Script{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}};
   Client client{world.loop, world.folder / "s", {.parallel_max = 2, .waiting_max = 5}};
   std::string seen;
   for (int i = 0; i < 6; ++i) client.send({}, [&](const Answer& got) { seen += show(got) + ";"; });
@@ -91,7 +92,7 @@ TEST(Client, RunsSoManyCallsAtOnceAndNoMoreMayWait) {
 
 TEST(Client, CallsNobodyBackOnceItIsGone) {
   World world;
-  ScriptedPeer peer{world.loop, world.folder / "s", {"", false}};
+  ScriptedPeer peer{world.loop, world.folder / "s", ScriptedPeer::Script{"", false}};
   bool called = false;
   {
     Client client{world.loop, world.folder / "s", {}};
@@ -110,7 +111,8 @@ constexpr const char* chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r
 TEST(Stream, GivesLinesHoweverTheyAreCut) {
   World world;
   ScriptedPeer peer{world.loop, world.folder / "s",
-                    {std::string{chunked} + "2\r\nab\r\n5\r\nc\nd\n\n\r\n1\r\ne\r\n0\r\n\r\n", true}};
+                    ScriptedPeer::Script{std::string{chunked} +
+                                         "2\r\nab\r\n5\r\nc\nd\n\n\r\n1\r\ne\r\n0\r\n\r\n"}};
   EXPECT_EQ(world.follow(), "opened abc d broken") << "a line that was cut off is not given";
 }
 
@@ -118,7 +120,7 @@ TEST(Stream, EndsWithAReason) {
   World world;
   EXPECT_EQ(world.follow(), " refused");
   const auto follow = [&](std::string text, bool close, ClientLimits limits = {}) {
-    ScriptedPeer peer{world.loop, world.folder / "s", {std::move(text), close}};
+    ScriptedPeer peer{world.loop, world.folder / "s", ScriptedPeer::Script{std::move(text), close}};
     return world.follow(limits);
   };
   EXPECT_EQ(follow("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", true), " broken");

@@ -1,9 +1,10 @@
-// A peer on a unix socket that says the same bytes to everyone who has sent a request, and then
-// closes or falls silent. Polled by a timer on the test's own loop: no threads.
+// A peer on a unix socket that answers requests with given bytes, whatever HTTP thinks of them, and
+// then closes or falls silent. Polled by a timer on the test's own loop: no threads.
 #pragma once
 
 #include <fcntl.h>
 
+#include <functional>
 #include <list>
 #include <string>
 #include <utility>
@@ -20,13 +21,16 @@ class ScriptedPeer {
     std::string text;
     bool close = true;  // after the text; false: silence
   };
-  ScriptedPeer(Loop& loop, const std::string& path, Script script)
+  using Choose = std::function<Script(const std::string& head)>;
+  ScriptedPeer(Loop& loop, const std::string& path, Choose choose)
       : listener_(open(path)),
         fd_(listener_.release_fd()),
-        script_(std::move(script)),
+        choose_(std::move(choose)),
         timer_(loop, [this] { poll(); }) {
     poll();
   }
+  ScriptedPeer(Loop& loop, const std::string& path, Script script)
+      : ScriptedPeer(loop, path, [script](const std::string&) { return script; }) {}
   ~ScriptedPeer() {
     for (const auto& client : clients_) ::close(client.fd);
     ::close(fd_);
@@ -34,7 +38,16 @@ class ScriptedPeer {
   ScriptedPeer(const ScriptedPeer&) = delete;
   ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
-  void say(Script script) { script_ = std::move(script); }  // to those who come from now on
+  // Says more to those who were answered and are still there, or hangs up on them.
+  void say(std::string_view more) {
+    for (const auto& client : clients_) {
+      if (client.answered) ::send(client.fd, more.data(), more.size(), MSG_NOSIGNAL);
+    }
+  }
+  void hang_up() {
+    for (const auto& client : clients_) ::close(client.fd);
+    clients_.clear();
+  }
   const std::string& received() const { return received_; }
   std::size_t connections() const { return connections_; }
 
@@ -66,9 +79,10 @@ class ScriptedPeer {
     if (!client.answered && client.head.contains("\r\n\r\n")) {
       client.answered = true;
       received_ += client.head;
-      ::send(client.fd, script_.text.data(), script_.text.size(), MSG_NOSIGNAL);
-      if (script_.close) ::close(client.fd);
-      return !script_.close;
+      const Script script = choose_(client.head);
+      ::send(client.fd, script.text.data(), script.text.size(), MSG_NOSIGNAL);
+      if (script.close) ::close(client.fd);
+      return !script.close;
     }
     if (got == 0) ::close(client.fd);
     return got != 0;
@@ -76,7 +90,7 @@ class ScriptedPeer {
 
   UnixListener listener_;
   int fd_;
-  Script script_;
+  Choose choose_;
   std::list<Connection> clients_;
   std::string received_;
   std::size_t connections_ = 0;

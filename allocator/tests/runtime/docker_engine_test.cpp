@@ -1,0 +1,244 @@
+// The adapter against a small engine that can be made to misbehave.
+#include "runtime/docker_engine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <optional>
+
+#include "scripted_peer.hpp"
+
+namespace gpuhub::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+const std::string a_text(64, 'a');
+const model::ContainerId a = *model::ContainerId::parse(a_text);
+
+std::string reply(int status, const std::string& body) {
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+}
+std::string chunk(const std::string& text) {
+  char size[16];
+  std::snprintf(size, sizeof size, "%zx", text.size());
+  return std::string{size} + "\r\n" + text + "\r\n";
+}
+std::string container(std::string_view state, std::string_view label = "gpuhub.lease") {
+  return R"({"Id":")" + a_text + R"(","Name":"/n","State":{"Status":")" + std::string{state} +
+         R"(","ExitCode":0},"Config":{"Labels":{")" + std::string{label} + R"(":"L-1"}}})";
+}
+std::string event(std::string_view action) {
+  return R"({"Action":")" + std::string{action} + R"(","Actor":{"ID":")" + a_text +
+         R"(","Attributes":{}},"timeNano":1})" + "\n";
+}
+const std::string stream_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+struct World {
+  World() { start_engine(); }
+
+  void start_engine() {
+    peer.emplace(loop, folder / "s", [this](const std::string& head) { return answer(head); });
+  }
+  http::ScriptedPeer::Script answer(const std::string& head) {
+    const std::string request = head.substr(0, head.find(" HTTP/"));
+    if (request == "GET /version") return {version};
+    const std::string path = request.substr(0, request.find('?'));
+    asked += path + ";";
+    if (path == "GET /v1.41/events") {
+      events_request = request;
+      return {events, false};
+    }
+    if (answers.empty()) return {"", true};
+    auto next = std::move(answers.front());
+    answers.pop_front();
+    return next;
+  }
+  DockerEngine& engine() {
+    if (!made) {
+      made.emplace(
+          loop,
+          DockerSettings{.socket = folder / "s",
+                         .call_time = milliseconds{150},
+                         .reconnect_first = milliseconds{1},
+                         .reconnect_max = milliseconds{5},
+                         .stale_after = milliseconds{60}},
+          [this](const std::string&) { ++stale; }, [this](const std::string&) { ++notes; });
+    }
+    return *made;
+  }
+  void watch() {
+    engine().watch([this](Signal signal) {
+      if (std::holds_alternative<Connected>(signal)) seen += "connected;";
+      if (std::holds_alternative<Disconnected>(signal)) seen += "disconnected;";
+      if (const auto* event = std::get_if<ContainerEvent>(&signal)) {
+        seen += event->kind == EventKind::died ? "died;" : "event;";
+      }
+    });
+  }
+  bool see(std::string_view what) {
+    return loop.run_until([&] { return seen.contains(what); }, milliseconds{3000});
+  }
+  // Waits for the answer: "ok", or the kind of error and its words.
+  template <typename Start>
+  std::string result(const Start& start) {
+    std::optional<std::string> text;
+    start([&text](const auto& got) {
+      static constexpr const char* kinds[] = {"not_found", "unreachable", "failed"};
+      text = got ? "ok" : std::string{kinds[static_cast<int>(got.error().kind)]};
+    });
+    EXPECT_FALSE(text) << "never from inside";
+    loop.run_until([&] { return text.has_value(); }, milliseconds{3000});
+    return text.value_or("nothing");
+  }
+  std::string inspect() {
+    return result([this](auto done) { engine().inspect(a, std::move(done)); });
+  }
+  std::string remove() {
+    return result([this](auto done) { engine().remove_created(a, std::move(done)); });
+  }
+  std::string stop() {
+    return result([this](auto done) { engine().stop(a, std::chrono::seconds{7}, std::move(done)); });
+  }
+
+  http::Folder folder;
+  http::Loop loop;
+  std::string version = reply(200, R"({"Version":"20","ApiVersion":"1.41","MinAPIVersion":"1.12"})");
+  std::string events = stream_head;
+  std::deque<http::ScriptedPeer::Script> answers;
+  std::string asked, events_request, seen;
+  int stale = 0, notes = 0;
+  std::optional<http::ScriptedPeer> peer;
+  std::optional<DockerEngine> made;
+};
+
+TEST(DockerEngine, AsksForWhatIsOurs) {
+  World world;
+  world.answers = {{reply(200, "[]")}};
+  EXPECT_EQ(world.result([&](auto done) { world.engine().list(std::move(done)); }), "ok");
+  EXPECT_EQ(world.asked, "GET /v1.41/containers/json;");
+  EXPECT_TRUE(world.peer->received().contains("all=1&filters=%7B%22label%22%3A%5B%22gpuhub.lease"));
+  world.answers = {{reply(200, R"({"ServerVersion":"20"})")}};
+  EXPECT_EQ(world.result([&](auto done) { world.engine().capabilities(std::move(done)); }), "ok");
+}
+
+// Only the engine's own words mean that a container is gone; all else concludes nothing.
+TEST(DockerEngine, TellsGoneFromUnreachableFromFailed) {
+  World world;
+  const auto inspect = [&](std::string text, bool close = true) {
+    world.answers = {{std::move(text), close}};
+    return world.inspect();
+  };
+  EXPECT_EQ(inspect(reply(200, container("running"))), "ok");
+  EXPECT_EQ(inspect(reply(404, R"({"message":"No such container: a"})")), "not_found");
+  EXPECT_EQ(inspect(reply(404, R"({"message":"page not found"})")), "failed");
+  EXPECT_EQ(inspect(reply(500, R"({"message":"No such container: a"})")), "failed");
+  EXPECT_EQ(inspect(reply(200, "{}")), "failed");
+  EXPECT_EQ(inspect("garbage\r\n\r\n"), "unreachable");
+  EXPECT_EQ(inspect("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"Id\":"), "unreachable");
+  EXPECT_EQ(inspect("", false), "unreachable") << "too slow";
+  world.peer.reset();
+  EXPECT_EQ(world.inspect(), "unreachable");
+}
+
+TEST(DockerEngine, NeedsAVersionItKnows) {
+  World world;
+  world.version = reply(200, R"({"Version":"1","ApiVersion":"1.20"})");
+  EXPECT_EQ(world.inspect(), "failed");
+  world.version = reply(500, "{}");
+  EXPECT_EQ(world.inspect(), "failed");
+  EXPECT_EQ(world.asked, "");
+}
+
+TEST(DockerEngine, RemovesOnlyWhatWasOnlyCreatedAndIsOurs) {
+  World world;
+  const std::string look = "GET /v1.41/containers/" + a_text + "/json;";
+  const std::string remove = "DELETE /v1.41/containers/" + a_text + ";";
+  const auto with = [&](std::string first, std::string second) {
+    world.asked.clear();
+    world.answers = {{std::move(first)}, {std::move(second)}};
+    return world.remove();
+  };
+  EXPECT_EQ(with(reply(200, container("created")), reply(204, "")), "ok");
+  EXPECT_EQ(world.asked, look + remove);
+  EXPECT_FALSE(world.peer->received().contains("force"));
+  EXPECT_EQ(with(reply(200, container("running")), ""), "failed");
+  EXPECT_EQ(world.asked, look);
+  EXPECT_EQ(with(reply(200, container("created", "other")), ""), "failed");
+  EXPECT_EQ(world.asked, look);
+  EXPECT_EQ(with(reply(404, R"({"message":"No such container"})"), ""), "not_found");
+  EXPECT_EQ(with(reply(200, container("created")), reply(409, R"({"message":"running"})")),
+            "failed");
+}
+
+TEST(DockerEngine, StopsOnlyWhatIsOurs) {
+  World world;
+  world.answers = {{reply(200, container("running"))}, {reply(204, "")}};
+  EXPECT_EQ(world.stop(), "ok");
+  EXPECT_TRUE(world.peer->received().contains("POST /v1.41/containers/" + a_text + "/stop?t=7 "));
+  world.answers = {{reply(200, container("exited"))}, {reply(304, "")}};
+  EXPECT_EQ(world.stop(), "ok") << "stopped already";
+  world.answers = {{reply(200, container("running", "other"))}};
+  EXPECT_EQ(world.stop(), "failed");
+}
+
+TEST(DockerEngine, GivesEventsAsTheyCome) {
+  World world;
+  world.watch();
+  EXPECT_EQ(world.seen, "") << "never from inside";
+  ASSERT_TRUE(world.see("connected;"));
+  EXPECT_TRUE(world.events_request.contains("since=")) << "or what happens meanwhile is lost";
+  const std::string line = event("die");
+  world.peer->say(chunk(line.substr(0, 20)));
+  world.loop.run_until([] { return false; }, milliseconds{10});
+  EXPECT_EQ(world.seen, "connected;");
+  world.peer->say(chunk(line.substr(20) + "{nonsense}\n" + event("start")));
+  EXPECT_TRUE(world.see("died;event;"));
+  EXPECT_EQ(world.notes, 1);
+}
+
+TEST(DockerEngine, ReconnectsAndSaysSo) {
+  World world;
+  world.watch();
+  ASSERT_TRUE(world.see("connected;"));
+  world.peer->say("half a chu");
+  world.peer->hang_up();
+  ASSERT_TRUE(world.see("connected;disconnected;connected;"));
+  world.events = reply(500, "{}");
+  world.peer->hang_up();
+  ASSERT_TRUE(world.see("connected;disconnected;connected;disconnected;"));
+  world.loop.run_until([] { return false; }, milliseconds{30});
+  world.events = stream_head;
+  ASSERT_TRUE(world.see("disconnected;connected;disconnected;connected;")) << world.seen;
+  EXPECT_EQ(world.stale, 0);
+}
+
+TEST(DockerEngine, ASocketThatStaysDeadIsToldOnce) {
+  World world;
+  world.watch();
+  ASSERT_TRUE(world.see("connected;"));
+  world.peer.reset();
+  world.loop.run_until([&] { return world.stale > 0; }, milliseconds{3000});
+  EXPECT_EQ(world.stale, 1);
+  world.loop.run_until([] { return false; }, milliseconds{100});
+  EXPECT_EQ(world.stale, 1);
+  EXPECT_EQ(world.seen, "connected;disconnected;");
+  world.start_engine();
+  EXPECT_TRUE(world.see("disconnected;connected;"));
+}
+
+TEST(DockerEngine, AShortAbsenceIsNotStale) {
+  World world;
+  world.peer.reset();
+  world.watch();
+  ASSERT_TRUE(world.see("disconnected;"));
+  world.loop.run_until([] { return false; }, milliseconds{30});
+  world.start_engine();
+  ASSERT_TRUE(world.see("disconnected;connected;"));
+  world.loop.run_until([] { return false; }, milliseconds{80});
+  EXPECT_EQ(world.stale, 0);
+}
+
+}  // namespace
+}  // namespace gpuhub::runtime
