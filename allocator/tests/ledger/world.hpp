@@ -67,6 +67,7 @@ class World {
   const model::Lease& lease(const std::string& user) const;
   std::map<std::string, std::string> labels(const std::string& user) const;
   std::string apply(const Command& what);
+  model::Contents stored() const { return store_->disk(); }
 
   std::expected<Applied, Refusal> last;
   model::Now now{.at = {0}, .wall = {1'790'000'000'000}};
