@@ -102,7 +102,8 @@ std::string hub_json(const Config& config) {
 }
 
 std::string compose_env(const Config& config) {
-  std::string out = "# Made from gpuhub.toml by gpu-allocator --export: change that file instead.\n";
+  std::string out =
+      "# Made from gpuhub.toml by gpu-allocator --export: change that file instead.\n";
   // Single quotes: Compose takes what stands between them as it is. No value holds a quote or a
   // line break (rules.cpp).
   const auto line = [&out](std::string_view name, std::string_view value) {

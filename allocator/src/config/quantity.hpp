@@ -9,7 +9,7 @@
 
 namespace gpuhub::config {
 
-// A whole number and ms, s, m, h or d, nothing between. nullopt on anything else, or above 10 years.
+// A whole number and ms, s, m, h or d, nothing between. nullopt: anything else, or above 10 years.
 std::optional<model::Duration> parse_duration(std::string_view text);
 // A whole number and B, KiB, MiB, GiB or TiB. nullopt on anything else, or above 2^53.
 std::optional<std::int64_t> parse_size(std::string_view text);

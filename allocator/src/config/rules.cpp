@@ -22,7 +22,9 @@ std::size_t colons(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count(text, ':'));
 }
 bool good_slug(std::string_view t) {
-  const auto ok = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  const auto ok = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
   return !t.empty() && t.size() <= 64 && std::ranges::all_of(t, ok);
 }
 bool good_address(std::string_view text) {
@@ -50,7 +52,7 @@ bool good_mount(std::string_view t) {
 }
 bool good_image(std::string_view t) {
   return model::is_plain_name(t.substr(0, 1), 1) && t.size() <= 255 &&
-         std::ranges::none_of(t, [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\''; });
+         std::ranges::all_of(t, [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\''; });
 }
 }  // namespace
 
@@ -66,13 +68,17 @@ const TextRule hub_name{model::HubTag::valid, "1 to 32 of a-z, 0-9 and -"};
 const TextRule address{good_address, R"(an IP address, e.g. "127.0.0.1", "0.0.0.0" or "::1")"};
 const TextRule account{good_account, "the name of an account, e.g. \"ana\""};
 const TextRule host_path{is_absolute, "an absolute path, e.g. \"/etc/ssl/hub/fullchain.pem\""};
-const TextRule gpu_id{model::GpuTag::valid, "a GPU's UUID, e.g. \"GPU-1b2c…\", as gpuctl gpus shows it"};
-const TextRule label{[](std::string_view t) { return is_plain_text(t, 64); }, "up to 64 bytes of text"};
+const TextRule gpu_id{model::GpuTag::valid,
+                      "a GPU's UUID, e.g. \"GPU-1b2c…\", as gpuctl gpus shows it"};
+const TextRule label{[](std::string_view t) { return is_plain_text(t, 64); },
+                     "up to 64 bytes of text"};
 const TextRule gpu_model{[](std::string_view t) { return !t.empty() && is_plain_text(t, 128); },
                          "1 to 128 bytes of text"};
 const TextRule device{good_device, R"("/dev/NAME" or "/dev/NAME:/dev/NAME-IN-CONTAINER")"};
-const TextRule mount{good_mount, R"("/host/path:/container/path", with ":rw" if it may be written)"};
-const TextRule image{good_image, "the name of an image, e.g. \"gpuhub/notebook:" GPUHUB_VERSION "\""};
+const TextRule mount{good_mount,
+                     R"("/host/path:/container/path", with ":rw" if it may be written)"};
+const TextRule image{good_image,
+                     "the name of an image, e.g. \"gpuhub/notebook:" GPUHUB_VERSION "\""};
 const TextRule slug{good_slug, "1 to 64 of a-z, 0-9 and -"};
 const TextRule display_name{[](std::string_view t) { return !t.empty() && is_plain_text(t, 128); },
                             "1 to 128 bytes of text"};

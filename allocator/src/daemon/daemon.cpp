@@ -239,8 +239,10 @@ int Daemon::run() {
   parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
   parts.watch = std::make_unique<MachineWatch>(
       make_inventory(parts.config, parts.options),
-      std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}, WatchTimes{}, [&parts](Sight sight) {
-        parts.loop.post([&parts, seen = std::move(sight)]() mutable { parts.see(std::move(seen)); });
+      std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}, WatchTimes{}, [&parts](Sight seen) {
+        parts.loop.post([&parts, sight = std::move(seen)]() mutable {
+          parts.see(std::move(sight));
+        });
       });
   parts.pump();
   log(LogLevel::info, std::format("gpu-allocator {} on {}: serving", GPUHUB_VERSION,

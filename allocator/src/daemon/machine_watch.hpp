@@ -34,8 +34,9 @@ class MachineWatch {
  public:
   // `inventory` null: the GPUs are listed, only CDI specs are read. `tell` is called on the watch's
   // thread, first at once.
-  MachineWatch(std::unique_ptr<inventory::Inventory> inventory, std::vector<std::string> cdi_folders,
-               WatchTimes times, std::function<void(Sight)> tell);
+  MachineWatch(std::unique_ptr<inventory::Inventory> inventory,
+               std::vector<std::string> cdi_folders, WatchTimes times,
+               std::function<void(Sight)> tell);
   ~MachineWatch();  // waits for the look under way (bounded by the inventory)
   MachineWatch(const MachineWatch&) = delete;
   MachineWatch& operator=(const MachineWatch&) = delete;

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "model/assert.hpp"
+#include "model/labels.hpp"
 
 namespace gpuhub::inject {
 namespace {
@@ -132,12 +133,12 @@ void add_environment(Injection& out, const model::Lease& lease, std::span<const 
 
 void add_labels(Injection& out, const model::Lease& lease, std::span<const model::Gpu> gpus) {
   const model::Owner& owner = lease.request.owner;
-  out.labels["gpuhub.lease"] = lease.id.str();
-  out.labels["gpuhub.owner"] = std::format("{}/{}/{}", owner.hub.str(), label_text(owner.user),
-                                           label_text(owner.server));
-  out.labels["gpuhub.gpus"] = uuids(gpus);
-  out.labels["gpuhub.mode"] = model::to_string(lease.request.mode);
-  out.labels["gpuhub.epoch"] = lease.epoch.str();
+  out.labels[std::string{model::label_lease}] = lease.id.str();
+  out.labels[std::string{model::label_owner}] =
+      std::format("{}/{}/{}", owner.hub.str(), label_text(owner.user), label_text(owner.server));
+  out.labels[std::string{model::label_gpus}] = uuids(gpus);
+  out.labels[std::string{model::label_mode}] = model::to_string(lease.request.mode);
+  out.labels[std::string{model::label_epoch}] = lease.epoch.str();
 }
 
 std::vector<std::string> as_arguments(const Injection& from) {

@@ -9,12 +9,14 @@ namespace gpuhub::api {
 namespace {
 
 model::Gpu gpu(const std::string& name, int index, int slots, bool present) {
-  return {{*model::GpuId::parse(name), "A100", {40960}, {}, {}, {}, {}, {}}, index, slots, "", present};
+  const auto id = *model::GpuId::parse(name);
+  return {{id, "A100", {40960}, {}, {}, {}, {}, {}}, index, slots, "", present};
 }
 
 TEST(Metrics, CountWhatIsThere) {
   MetricsInput input;
-  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}}, {gpu("GPU-b", 1, 4, false), 1, false, {}, {}}};
+  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}},
+                {gpu("GPU-b", 1, 4, false), 1, false, {}, {}}};
   input.leases[model::LeaseState::active] = 3;
   input.checks = {{"store", true, ""}, {"runtime", false, "gone"}};
   input.counters.end_latency_count = 2;

@@ -22,8 +22,9 @@ std::string ask(const std::string& gpus, const std::string& more = "") {
 
 TEST(Ask, EveryFormOfGpusIsUnderstood) {
   const auto read = [](const std::string& gpus) {
-    return read_ask(R"({"request_id":"r","owner":{"user":"a","server":"s","groups":["g"]},"gpus":)" +
-                    gpus + R"(,"mode":"exclusive","capabilities":["compute"]})", hub);
+    return read_ask(R"({"request_id":"r","mode":"exclusive","capabilities":["compute"],)"
+                    R"("owner":{"user":"a","server":"s","groups":["g"]},"gpus":)" + gpus + "}",
+                    hub);
   };
   const auto one = read(R"({"count":2})");
   ASSERT_TRUE(one) << told(one);
@@ -75,7 +76,8 @@ TEST(Ask, EveryFaultIsToldAtOnce) {
 TEST(Ask, TheHubComesFromTheSocket) {
   const std::string named =
       R"({"request_id":"r","owner":{"user":"a","hub":"other"},"gpus":{"none":true}})";
-  EXPECT_EQ(told(read_ask(named, hub)), "/owner/hub: unknown field; allowed: groups, server, user\n");
+  EXPECT_EQ(told(read_ask(named, hub)),
+            "/owner/hub: unknown field; allowed: groups, server, user\n");
   EXPECT_EQ(read_ask(named, admin)->owner.hub.str(), "other");
   const std::string unnamed = R"({"request_id":"r","owner":{"user":"a"},"gpus":{"none":true}})";
   EXPECT_EQ(read_ask(unnamed, admin)->owner.hub.str(), "local");

@@ -43,7 +43,8 @@ TEST(Write, ALeaseCarriesEverything) {
     "created_at":"2023-11-14T22:13:20.123Z","bound_at":null,"ended_at":null,
     "bind_expires_at":"2023-11-14T22:16:20.123Z",
     "inject":{"driver":"nvidia","host_config":{"DeviceRequests":[
-        {"Driver":"nvidia","DeviceIDs":["GPU-a"],"Capabilities":[["gpu"]]}],"Devices":[],"Mounts":[]},
+        {"Driver":"nvidia","DeviceIDs":["GPU-a"],"Capabilities":[["gpu"]]}],
+        "Devices":[],"Mounts":[]},
       "environment":{"GPUHUB_GPUS":"GPU-a","GPUHUB_LEASE":"L-ana",
         "NVIDIA_DRIVER_CAPABILITIES":"compute"},
       "labels":{"gpuhub.epoch":"E1","gpuhub.gpus":"GPU-a","gpuhub.lease":"L-ana",
@@ -70,7 +71,8 @@ TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
 // Who of the holders `groups` may see, as "ana, bo + 1".
 std::string seen(config::ShowHolders show, bool admin, const std::vector<std::string>& groups) {
   const std::vector leases{lease("ana", {"lab", "all"}), lease("bo", {"other"}), lease("cy")};
-  const auto told = holders_json(leases, {{*model::GpuId::parse("GPU-a"), 3}}, {admin, groups, show});
+  const auto told =
+      holders_json(leases, {{*model::GpuId::parse("GPU-a"), 3}}, {admin, groups, show});
   std::string out;
   for (const json::value& holder : told.at("holders").as_array()) {
     out += std::string{holder.at("user").as_string()} + " ";
@@ -99,7 +101,8 @@ TEST(Problems, AreRfc9457) {
   for (const auto& [status, slug] : std::map<int, std::string>{
            {400, "bad-request"}, {408, "timeout"}, {413, "too-large"}, {431, "head-too-large"},
            {500, "internal"}, {503, "not-ready"}, {599, "internal"}}) {
-    EXPECT_NE(problem_for_status(status, "").body.find("problem:" + slug + "\""), std::string::npos);
+    const std::string body = problem_for_status(status, "").body;
+    EXPECT_NE(body.find("problem:" + slug + "\""), std::string::npos);
   }
 }
 

@@ -88,7 +88,8 @@ method = "pam"
   EXPECT_EQ(config->allocator.log_format, LogFormat::json);
   ASSERT_EQ(config->gpus.listed.size(), 1U);
   const model::GpuInfo& gpu = config->gpus.listed[0];
-  EXPECT_EQ(gpu.devices, (std::vector<model::DeviceNode>{{"/dev/a", "/dev/a"}, {"/dev/b", "/dev/c"}}));
+  EXPECT_EQ(gpu.devices,
+            (std::vector<model::DeviceNode>{{"/dev/a", "/dev/a"}, {"/dev/b", "/dev/c"}}));
   EXPECT_EQ(gpu.mounts, (std::vector<model::BindMount>{{"/x", "/y", true}, {"/v", "/w", false}}));
   EXPECT_EQ(gpu.slots, 4);
   EXPECT_EQ(config->gpus.overrides[0].label, "old");

@@ -44,11 +44,13 @@ struct Watched {
 
 TEST(MachineWatch, TellsGpusCdiAndLoads) {
   Watched it;
-  it.inventory->set_load(gpu_a, {.gpu_util_percent = 40, .memory_util_percent = {}, .memory_used = {}});
+  model::GpuLoad load;
+  load.gpu_util_percent = 40;
+  it.inventory->set_load(gpu_a, load);
   EXPECT_TRUE(it.told([](const Sight& s) { return s.gpus && s.gpus->has_value() && s.cdi; }));
   EXPECT_TRUE(it.told([](const Sight& s) {
-    const auto load = s.loads.find(gpu_a);
-    return load != s.loads.end() && load->second.gpu_util_percent == 40;
+    const auto found = s.loads.find(gpu_a);
+    return found != s.loads.end() && found->second.gpu_util_percent == 40;
   }));
 }
 

@@ -55,7 +55,9 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def call(path: str, method: str, target: str, body: object = None, raw: bytes | None = None) -> Answer:
+def call(
+    path: str, method: str, target: str, body: object = None, raw: bytes | None = None
+) -> Answer:
     """One request on a connection of its own. `raw` is sent as it is."""
     payload = raw if raw is not None else None if body is None else json.dumps(body).encode()
     with closing(_UnixConnection(path)) as connection:
@@ -129,7 +131,9 @@ class Running:
     def get(self, target: str, socket_path: str = "") -> Answer:
         return call(socket_path or self.admin, "GET", target)
 
-    def ask(self, user: str, gpus: dict, request_id: str, *, socket_path: str = "", **more) -> Answer:
+    def ask(
+        self, user: str, gpus: dict, request_id: str, *, socket_path: str = "", **more: object
+    ) -> Answer:
         body = {"request_id": request_id, "owner": {"user": user}, "gpus": gpus} | more
         return call(socket_path or self.hub, "POST", "/v1/leases", body)
 

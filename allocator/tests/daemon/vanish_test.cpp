@@ -8,7 +8,8 @@ namespace {
 std::vector<model::GpuInfo> gpus(int count) {
   std::vector<model::GpuInfo> out;
   for (int i = 0; i < count; ++i) {
-    out.push_back({*model::GpuId::parse("GPU-" + std::to_string(i)), "A100", {}, {}, {}, {}, {}, {}});
+    const auto id = *model::GpuId::parse("GPU-" + std::to_string(i));
+    out.push_back({id, "A100", {}, {}, {}, {}, {}, {}});
   }
   return out;
 }
