@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <format>
+#include <optional>
 #include <random>
 
 #include "api/api.hpp"
@@ -82,7 +83,7 @@ struct Daemon::Parts {
   api::Facts facts;
   std::shared_ptr<const inventory::CdiSpecs> cdi = std::make_shared<inventory::CdiSpecs>();
   Vanish vanish{vanish_patience};
-  std::string inventory_trouble;           // as last logged
+  std::optional<std::string> trouble;      // of the inventory, as last logged
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Timer> tick;
@@ -172,8 +173,14 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   facts.machine.engine_known = !engine_can.engine_version.empty();
   facts.machine.engine_cdi = engine_can.cdi;
   facts.machine.engine_nvidia = engine_can.nvidia_runtime;
-  log(LogLevel::debug, std::format("{} {} {}", request.role, request.method, request.target.path));
-  api->handle(std::move(request), std::move(respond));
+  // What changes something is worth a line; who only looks would drown it.
+  const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
+  auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
+  api->handle(std::move(request), [level, what = std::move(what), respond = std::move(respond)](
+                                      http::Response response) mutable {
+    log(level, std::format("{}: {}", what, response.status));
+    respond(std::move(response));
+  });
   pump();
 }
 
@@ -188,11 +195,10 @@ void Daemon::Parts::see(Sight sight) {
   }
   if (sight.gpus) {
     auto gpus = vanish.judge(std::move(*sight.gpus), now().at);
-    const std::string trouble = gpus ? "" : gpus.error();
-    if (trouble != inventory_trouble) {
+    if (const std::string now_wrong = gpus ? "" : gpus.error(); trouble != now_wrong) {
       log(gpus ? LogLevel::info : LogLevel::error,
-          gpus ? std::format("inventory: {} GPUs", gpus->size()) : "inventory: " + trouble);
-      inventory_trouble = trouble;
+          gpus ? std::format("inventory: {} GPUs", gpus->size()) : "inventory: " + now_wrong);
+      trouble = now_wrong;
     }
     service->set_inventory(std::move(gpus));
   }
