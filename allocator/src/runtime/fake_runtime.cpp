@@ -193,6 +193,10 @@ void FakeRuntime::disconnect(std::string why) {
   if (on_signal_) signals_.emplace_back(Disconnected{std::move(why)});
 }
 
+bool FakeRuntime::is_event(std::size_t index) const {
+  return std::holds_alternative<ContainerEvent>(signals_.at(index));
+}
+
 void FakeRuntime::deliver_signal(std::size_t index) {
   Signal signal = std::move(signals_.at(index));
   lose_signal(index);

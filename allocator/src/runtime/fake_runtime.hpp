@@ -47,6 +47,7 @@ class FakeRuntime final : public Runtime {
   void disconnect(std::string why);   // what is queued is lost; queues Disconnected
   bool connected() const { return connected_; }
   std::size_t signals() const { return signals_.size(); }
+  bool is_event(std::size_t index) const;  // else: the stream itself came or went
   void deliver_signal(std::size_t index = 0);
   void lose_signal(std::size_t index = 0);
   void repeat_signal(std::size_t index = 0);  // it stands twice in the queue

@@ -1,0 +1,76 @@
+// Once faults have stopped and time has passed, everything has settled: books and engine agree,
+// the disk is what the memory is, every request was answered, and where no container is left, no
+// lease and no conflict is either.
+#include <format>
+#include <set>
+
+#include "checker.hpp"
+#include "store/rows.hpp"
+
+namespace gpuhub::sim {
+namespace {
+
+class Leak final : public Checker {
+ public:
+  explicit Leak(const Truth& watched) : Checker("leak", watched) {}
+
+  void settled() override {
+    if (truth.waiting > 0) fail(std::format("{} requests were never answered", truth.waiting));
+    same_on_disk();
+    std::set<model::ContainerId> counted;
+    for (const auto* lease : truth.ledger->leases()) {
+      if (!lease->live()) continue;
+      if (!lease->container) {
+        fail(lease->id.str() + " is still unbound");
+        continue;
+      }
+      counted.insert(*lease->container);
+      const auto* container = truth.engine.find(*lease->container);
+      if (container == nullptr || container->state == runtime::ContainerState::exited) {
+        fail(lease->id.str() + " still holds, and its container does not");
+      }
+    }
+    for (const auto* conflict : truth.ledger->conflicts()) {
+      const auto* container = truth.engine.find(conflict->container);
+      if (container == nullptr || !runtime::FakeRuntime::holds(*container)) {
+        fail("conflict " + conflict->name + " is still counted, and does not run");
+      }
+      counted.insert(conflict->container);
+    }
+    for (const auto& [id, container] : truth.engine.containers()) {
+      if (runtime::FakeRuntime::holds(container) && !counted.contains(id)) {
+        fail(container.name + " runs, and nothing counts its GPUs");
+      }
+    }
+  }
+  void quiet() override {
+    settled();
+    for (const auto* lease : truth.ledger->leases()) {
+      if (lease->live()) fail(lease->id.str() + " leaks: " + std::string{to_string(lease->state)});
+    }
+    for (const auto& use : truth.ledger->gpus()) {
+      if (use.leases + use.conflicts > 0) fail(use.gpu->info.id.str() + " is not free");
+    }
+  }
+
+ private:
+  void same_on_disk() const {
+    const auto disk = truth.disk.disk();
+    const auto memory = truth.ledger->leases();
+    if (disk.leases.size() != memory.size()) {
+      fail(std::format("{} leases on disk, {} in memory", disk.leases.size(), memory.size()));
+      return;
+    }
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      if (store::write_lease(disk.leases.at(i)) != store::write_lease(*memory.at(i))) {
+        fail(memory.at(i)->id.str() + " is not the same on disk");
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> leak_checker(const Truth& truth) { return std::make_unique<Leak>(truth); }
+
+}  // namespace gpuhub::sim

@@ -1,0 +1,85 @@
+// Bugs on purpose, as ports that lie: each is one that a checker must catch, or the checker is
+// blind. Decorators of the doubles; a run without one uses the doubles as they are.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "runtime/fake_runtime.hpp"
+#include "store/memory_store.hpp"
+
+namespace gpuhub::sim {
+
+// `forget`: what lives is gone when the store is read again. `lie`: says that batches are durable
+// and writes only their serial.
+class PlantedStore final : public store::Store {
+ public:
+  PlantedStore(store::MemoryStore& inside, std::string bug) : inside_(inside), bug_(std::move(bug)) {}
+  std::expected<model::Contents, store::Error> load() override {
+    auto contents = inside_.load();
+    if (contents && bug_ == "forget") {
+      std::erase_if(contents->leases, [](const model::Lease& lease) { return lease.live(); });
+    }
+    return contents;
+  }
+  void commit(model::Batch batch,
+              std::move_only_function<void(std::expected<void, store::Error>)> done) override {
+    if (bug_ == "lie" && ++commits_ % 50 == 0) batch.records.clear();
+    inside_.commit(std::move(batch), std::move(done));
+  }
+
+ private:
+  store::MemoryStore& inside_;
+  std::string bug_;
+  int commits_ = 0;
+};
+
+// `gone`: now and then a running container is said not to be there. `immortal`: what has ended is
+// said to run.
+class PlantedRuntime final : public runtime::Runtime {
+ public:
+  PlantedRuntime(runtime::FakeRuntime& inside, std::string bug)
+      : inside_(inside), bug_(std::move(bug)) {}
+  void list(runtime::Done<std::vector<runtime::Container>> done) override {
+    inside_.list([this, done = std::move(done)](auto answer) mutable {
+      if (answer) {
+        for (auto& container : *answer) lie(container);
+      }
+      done(std::move(answer));
+    });
+  }
+  void inspect(const model::ContainerId& id, runtime::Done<runtime::Container> done) override {
+    inside_.inspect(id, [this, done = std::move(done)](auto answer) mutable {
+      if (answer) lie(*answer);
+      if (answer && bug_ == "gone" && runtime::FakeRuntime::holds(*answer) && ++looks_ % 20 == 0) {
+        answer->state = runtime::ContainerState::exited;
+      }
+      done(std::move(answer));
+    });
+  }
+  void remove_created(const model::ContainerId& id, runtime::Done<std::monostate> done) override {
+    inside_.remove_created(id, std::move(done));
+  }
+  void stop(const model::ContainerId& id, std::chrono::seconds grace,
+            runtime::Done<std::monostate> done) override {
+    inside_.stop(id, grace, std::move(done));
+  }
+  void capabilities(runtime::Done<runtime::Capabilities> done) override {
+    inside_.capabilities(std::move(done));
+  }
+  void watch(std::move_only_function<void(runtime::Signal)> on_signal) override {
+    inside_.watch(std::move(on_signal));
+  }
+
+ private:
+  void lie(runtime::Container& container) const {
+    if (bug_ == "immortal" && container.state == runtime::ContainerState::exited) {
+      container.state = runtime::ContainerState::running;
+    }
+  }
+  runtime::FakeRuntime& inside_;
+  std::string bug_;
+  int looks_ = 0;
+};
+
+}  // namespace gpuhub::sim

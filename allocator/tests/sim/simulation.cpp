@@ -1,0 +1,286 @@
+#include "simulation.hpp"
+
+#include <cstdio>
+#include <format>
+
+namespace gpuhub::sim {
+namespace {
+
+constexpr int gpus = 3;
+constexpr int default_slots = 2;
+constexpr std::size_t history = 12;
+
+std::vector<model::GpuInfo> machine(int count) {
+  std::vector<model::GpuInfo> all;
+  for (int n = 0; n < count; ++n) {
+    all.push_back({.id = *model::GpuId::parse(std::format("GPU-{}", n)), .model = "Card",
+                   .memory = {40'960}, .minor = n, .pci_bus = {}, .devices = {}, .mounts = {},
+                   .slots = {}});
+  }
+  return all;
+}
+
+Faults draw(Chance& chance) {
+  const auto some = [&](int often, int seldom) {
+    return chance.one_in(3) ? 0 : chance.between(often, seldom);
+  };
+  return {.crash = some(60, 2'000), .commit_fails = some(50, 1'000), .disconnect = some(50, 1'000),
+          .lose = some(4, 100), .repeat = some(4, 100), .reorder = some(2, 50),
+          .error = some(3, 60), .long_pause = some(50, 400), .stop_conflicts = chance.one_in(2)};
+}
+
+}  // namespace
+
+std::string Faults::show() const {
+  return std::format(
+      "crash={} commit_fails={} disconnect={} lose={} repeat={} reorder={} error={} long_pause={} "
+      "stop_conflicts={}",
+      crash, commit_fails, disconnect, lose, repeat, reorder, error, long_pause, stop_conflicts);
+}
+
+Simulation::Simulation(const Options& options)
+    : options_(options),
+      chance_(options.seed),
+      faults_(draw(chance_)),
+      disk_(*model::Epoch::parse("e1")),
+      store_(disk_, options.plant),
+      runtime_(engine_, options.plant),
+      truth_{.engine = engine_, .disk = disk_},
+      hub_({.users = chance_.between(2, 9), .gpus = gpus, .careless = chance_.one_in(2)}, chance_,
+           engine_) {
+  checkers_.push_back(slots_checker(truth_, default_slots));
+  checkers_.push_back(exclusive_checker(truth_));
+  checkers_.push_back(holding_checker(truth_));
+  checkers_.push_back(promise_checker(truth_));
+  checkers_.push_back(leak_checker(truth_));
+  for (auto& checker : checkers_) {
+    checker->on_fail = [this](const auto& name, const auto& what) { wrong(name, what); };
+  }
+  engine_.on_look = [this](const auto* only) { tell([&](Checker& c) { c.looked(only); }); };
+  disk_.on_durable([this](const auto& batch) { tell([&](Checker& c) { c.durable(batch); }); });
+  hub_.on_answer = [this](const auto& lease) { tell([&](Checker& c) { c.answered(lease); }); };
+  hub_.on_wrong = [this](const auto& what) { wrong("hub", what); };
+}
+
+Simulation::~Simulation() { crash("the end"); }
+
+template <typename Tell>
+void Simulation::tell(Tell tell_one) {
+  for (auto& checker : checkers_) tell_one(*checker);
+}
+
+void Simulation::wrong(const std::string& checker, const std::string& what) {
+  if (!options_.only.empty() && options_.only != checker) return;
+  if (!outcome_.wrong.empty()) return;
+  outcome_.wrong = what;
+  outcome_.checker = checker;
+}
+
+void Simulation::note(const std::string& what) {
+  for (const char c : what) {
+    outcome_.trace = (outcome_.trace ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  if (!options_.log) return;
+  std::printf("%8llu %9lld %s  [%s]\n", static_cast<unsigned long long>(outcome_.step),
+              static_cast<long long>(now_.at.ms), what.c_str(),
+              service_ ? service_->ledger().show().c_str() : "down");
+}
+
+void Simulation::crash(const char* why) {
+  if (!service_) return;
+  const auto& counters = service_->counters();
+  outcome_.grants += counters.granted;
+  outcome_.conflicts += counters.conflicts_seen;
+  for (const auto count : counters.ended_by_reason) outcome_.ends += count;
+  service_.reset();
+  truth_.ledger = nullptr;
+  disk_.die(chance_.one_in(2));
+  engine_.watcher_died();
+  hub_.daemon_died();
+  fatal_.reset();
+  ++outcome_.crashes;
+  note(std::string{"crash: "} + why);
+}
+
+void Simulation::start() {
+  const auto contents = store_.load();
+  now_.at = contents->at;  // the daemon's clock goes on from what was stored
+  ledger::Settings settings{.host = *model::HostName::parse("h1"), .gpus = {}};
+  settings.default_slots = default_slots;
+  settings.history_max = history;
+  service_ = std::make_unique<service::Service>(
+      ledger::Ledger{policy_, settings, *contents}, store_, runtime_, [this] { return now_; },
+      service::Settings{.stop_conflicts = faults_.stop_conflicts},
+      [this](std::string why) { fatal_ = std::move(why); });
+  truth_.ledger = &service_->ledger();
+  service_->set_inventory(machine(gpus));
+  service_->start();
+  tell([](Checker& c) { c.started(); });
+}
+
+std::string Simulation::time_passes() {
+  const int ms = faults_.long_pause > 0 && chance_.one_in(faults_.long_pause)
+                     ? chance_.between(60'000, 400'000)
+                     : chance_.between(0, 3'000);
+  now_.at.ms += ms;
+  now_.wall.ms += chance_.one_in(50) ? chance_.between(-3'600'000, 3'600'000) : ms;
+  engine_.wall = now_.wall;
+  if (service_) service_->pump();
+  return std::format("{} ms pass", ms);
+}
+
+std::string Simulation::engine_acts() {
+  if (service_ && !engine_.connected() && chance_.one_in(3)) {
+    engine_.connect();
+    return "connect";
+  }
+  if (engine_.connected() && faults_.disconnect > 0 && chance_.one_in(faults_.disconnect)) {
+    engine_.disconnect("the test cut it");
+    return "disconnect";
+  }
+  const auto& all = engine_.containers();
+  if (all.empty()) return "no containers";
+  auto at = all.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(chance_.pick(all.size())));
+  const auto id = at->first;
+  const auto name = at->second.name;
+  switch (chance_.pick(12)) {
+    case 0: engine_.pause(id); return name + " is paused";
+    case 1: engine_.unpause(id); return name + " goes on";
+    case 2: engine_.remove(id); return name + " is removed";
+    case 3: engine_.die(id, 137, true); return name + " runs out of memory";
+    case 4:
+    case 5: engine_.die(id, 1); return name + " dies";
+    case 6:
+      if (!chance_.one_in(4)) return name + " lives on";
+      engine_.start(id);
+      return name + " is started by somebody";
+    default: return name + " lives on";
+  }
+}
+
+std::string Simulation::deliver() {
+  const auto index = [&](std::size_t count) {
+    return faults_.reorder > 0 && chance_.one_in(faults_.reorder) ? chance_.pick(count) : 0;
+  };
+  if (engine_.signals() > 0 && (engine_.calls() == 0 || chance_.one_in(2))) {
+    const auto at = index(engine_.signals());
+    // Connected and Disconnected are not lost: they are no messages, but the stream itself.
+    const bool event = engine_.is_event(at);
+    if (event && faults_.lose > 0 && chance_.one_in(faults_.lose)) {
+      engine_.lose_signal(at);
+      return "an event is lost";
+    }
+    if (event && faults_.repeat > 0 && chance_.one_in(faults_.repeat)) engine_.repeat_signal(at);
+    engine_.deliver_signal(event ? at : 0);
+    return "a signal";
+  }
+  if (engine_.calls() == 0) return "nothing to deliver";
+  const auto at = chance_.pick(engine_.calls());
+  if (faults_.error > 0 && chance_.one_in(faults_.error)) {
+    if (chance_.one_in(2)) engine_.settle(at);
+    engine_.fail_call(at, {chance_.one_in(2) ? runtime::ErrorKind::failed
+                                             : runtime::ErrorKind::unreachable, "500"});
+    return "an answer is an error";
+  }
+  if (chance_.one_in(3)) {
+    engine_.settle(at);
+    return "the engine looks";
+  }
+  engine_.deliver_call(at);
+  return "an answer";
+}
+
+std::string Simulation::admin_acts() {
+  if (!service_) return "nobody to tell";
+  const auto id = *model::GpuId::parse(std::format("GPU-{}", chance_.between(0, gpus)));
+  switch (chance_.pick(4)) {
+    case 0: service_->set_gpu({id, chance_.between(1, 3), {}}, [](auto) {}); return "slots";
+    case 1: service_->set_inventory(machine(chance_.between(1, gpus))); return "fewer GPUs";
+    case 2: service_->set_inventory(std::unexpected("the driver hangs")); return "no inventory";
+    default: service_->set_inventory(machine(gpus)); return "all GPUs";
+  }
+}
+
+std::string Simulation::act() {
+  if (!service_) {
+    if (chance_.one_in(5)) {
+      start();
+      return "start";
+    }
+    return chance_.one_in(2) ? engine_acts() : hub_.act(nullptr);
+  }
+  if (faults_.crash > 0 && chance_.one_in(faults_.crash)) {
+    crash("kill -9");
+    return "";
+  }
+  switch (chance_.pick(16)) {
+    case 0: return time_passes();
+    case 1:
+    case 2: return engine_acts();
+    case 3: return chance_.one_in(10) ? admin_acts() : "the admin sleeps";
+    case 4:
+    case 5:
+    case 6:
+      if (!disk_.committing()) return "the disk is idle";
+      if (faults_.commit_fails > 0 && chance_.one_in(faults_.commit_fails)) {
+        disk_.fail(chance_.one_in(2));
+        return "a commit fails";
+      }
+      disk_.finish();
+      return "a commit";
+    case 7:
+    case 8:
+    case 9: return hub_.act(service_.get());
+    default: return deliver();
+  }
+}
+
+void Simulation::step() {
+  ++outcome_.step;
+  note(act());
+  if (fatal_) crash("the daemon gave up");
+  tell([](Checker& c) { c.stepped(); });
+}
+
+// Faults have stopped: everything is delivered, commits succeed, time passes.
+void Simulation::settle(const char* what) {
+  if (!service_) start();
+  service_->set_inventory(machine(gpus));
+  if (!engine_.connected()) engine_.connect();
+  for (int round = 0; round < 120 && outcome_.wrong.empty(); ++round) {
+    for (int turn = 0; turn < 10; ++turn) {
+      engine_.deliver_all();
+      if (disk_.committing()) disk_.finish();
+      tell([](Checker& c) { c.stepped(); });
+    }
+    now_.at.ms += 5'000;
+    now_.wall.ms += 5'000;
+    service_->pump();
+  }
+  truth_.waiting = hub_.waiting();
+  note(what);
+}
+
+Outcome Simulation::run() {
+  start();
+  while (outcome_.step < options_.steps && outcome_.wrong.empty()) {
+    step();
+    const bool last = outcome_.step == options_.steps;
+    if (!outcome_.wrong.empty() || (!last && outcome_.step % 5'000 != 0)) continue;
+    if (!service_) start();
+    hub_.stop_all(*service_);
+    settle("settled");
+    tell([](Checker& c) { c.settled(); });
+    const auto containers = engine_.containers();
+    for (const auto& [id, container] : containers) {
+      if (!engine_.die(id, 0) && chance_.one_in(2)) engine_.remove(id);
+    }
+    settle("quiet");
+    tell([](Checker& c) { c.quiet(); });
+  }
+  crash("the end");
+  return outcome_;
+}
+
+}  // namespace gpuhub::sim
