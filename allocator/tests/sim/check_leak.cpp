@@ -38,8 +38,12 @@ class Leak final : public Checker {
       counted.insert(conflict->container);
     }
     for (const auto& [id, container] : truth.engine.containers()) {
-      if (runtime::FakeRuntime::holds(container) && !counted.contains(id)) {
+      if (counted.contains(id)) continue;
+      if (runtime::FakeRuntime::holds(container)) {
         fail(container.name + " runs, and nothing counts its GPUs");
+      }
+      if (container.state == runtime::ContainerState::created && !of_live_lease(container)) {
+        fail(container.name + " was only created, its lease has ended, and it is still there");
       }
     }
   }
@@ -54,6 +58,12 @@ class Leak final : public Checker {
   }
 
  private:
+  bool of_live_lease(const runtime::Container& container) const {
+    const auto label = container.labels.find("gpuhub.lease");
+    const auto id = model::LeaseId::parse(label->second);
+    const auto* lease = truth.ledger->find(*id);
+    return lease == nullptr || lease->live();  // a forgotten one is another's to clean
+  }
   void same_on_disk() const {
     const auto disk = truth.disk.disk();
     const auto memory = truth.ledger->leases();

@@ -274,7 +274,9 @@ Outcome Simulation::run() {
     tell([](Checker& c) { c.settled(); });
     const auto containers = engine_.containers();
     for (const auto& [id, container] : containers) {
-      if (!engine_.die(id, 0) && chance_.one_in(2)) engine_.remove(id);
+      // What is bound and only created holds until the hub removes it.
+      const bool created = container.state == runtime::ContainerState::created;
+      if (!engine_.die(id, 0) && (created || chance_.one_in(2))) engine_.remove(id);
     }
     settle("quiet");
     tell([](Checker& c) { c.quiet(); });
