@@ -6,7 +6,7 @@
 readonly SUITES=(
   "style|allocator/tests/style/run|build"
   "wrapper|tests/wrapper/run|build"
-  "cpp|tests/cpp/run|build"
+  "cpp|tests/cpp/run|allocator:test"
   "hub|hub/tests/run|hub:test"
   "e2e|e2e/run|allocator proxy hub notebook testhost e2e"
 )
