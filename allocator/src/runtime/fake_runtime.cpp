@@ -200,6 +200,9 @@ bool FakeRuntime::is_event(std::size_t index) const {
 void FakeRuntime::deliver_signal(std::size_t index) {
   Signal signal = std::move(signals_.at(index));
   lose_signal(index);
+  if (const auto* event = std::get_if<ContainerEvent>(&signal); event != nullptr && on_event) {
+    on_event(event->container);
+  }
   if (on_signal_) on_signal_(std::move(signal));
 }
 

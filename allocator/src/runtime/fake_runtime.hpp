@@ -69,6 +69,7 @@ class FakeRuntime final : public Runtime {
   // Seen by the test at the moment the engine looks: all containers, before the answer leaves.
   // `only`: the one that was looked at; null: all (a list).
   std::function<void(const model::ContainerId* only)> on_look;
+  std::function<void(const model::ContainerId& of)> on_event;  // before it is told
   Capabilities has{.engine_version = "fake", .cdi = true, .nvidia_runtime = false,
                    .cdi_spec_dirs = {}};
   model::WallTime wall;  // the engine's clock, stamped on events

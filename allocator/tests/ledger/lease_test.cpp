@@ -128,7 +128,8 @@ TEST(Lease, UnknownOnesAndOldEpochs) {
   const auto nobody = *model::LeaseId::parse("L-e1-99");
   EXPECT_EQ(world.apply(Release{nobody}), "unknown_lease");
   EXPECT_EQ(world.apply(Expire{nobody}), "unknown_lease");
-  EXPECT_EQ(world.apply(Bind{nobody, container_id(1), *model::Epoch::parse("e1")}), "unknown_lease");
+  EXPECT_EQ(world.apply(Bind{nobody, container_id(1), *model::Epoch::parse("e1")}),
+            "unknown_lease");
   world.ask("ana", 1);
   EXPECT_EQ(world.apply(Bind{world.lease("ana").id, container_id(1), *model::Epoch::parse("e0")}),
             "stale_epoch");

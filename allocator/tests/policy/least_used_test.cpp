@@ -13,7 +13,7 @@ namespace {
 
 using enum model::Mode;
 
-// GPUs in index order, a word each: SLOTS/LEASES, then `x` held alone, `c` one conflict, `-` absent.
+// GPUs in index order, a word each: SLOTS/LEASES, then `x` held alone, `c` a conflict, `-` absent.
 class Machine {
  public:
   explicit Machine(const std::string& text) {
@@ -24,7 +24,8 @@ class Machine {
   std::string pick(const model::Want& want, model::Mode mode) const {
     const auto picked = LeastUsed{}.pick(uses_, want, mode);
     if (!picked) {
-      return (picked.error().why == WhyNot::never ? "never: " : "not now: ") + picked.error().detail;
+      const bool never = picked.error().why == WhyNot::never;
+      return (never ? "never: " : "not now: ") + picked.error().detail;
     }
     std::string ids;
     for (const auto& id : *picked) ids += (ids.empty() ? "" : " ") + id.str();

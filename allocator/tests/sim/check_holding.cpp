@@ -1,6 +1,7 @@
 // No lease is freed while its container holds: a bound lease ends only when the last thing that the
-// engine was seen to say about its container, at an inspect, is that it holds nothing. An unbound
-// grant does not expire while a container of it runs that the last list could have shown.
+// engine was seen to say about its container, at an inspect after the last event that was told, is
+// that it holds nothing. An unbound grant does not expire while a container of it runs that the
+// last list could have shown.
 #include <format>
 #include <set>
 
@@ -24,6 +25,8 @@ class Holding final : public Checker {
       if (runtime::FakeRuntime::holds(container)) running_at_list_.insert(id);
     }
   }
+  // Something has happened since the last look: what it showed may not be acted on any more.
+  void told(const model::ContainerId& of) override { holds_.insert_or_assign(of, true); }
   void started() override { live_ = live(); }
   void stepped() override {
     if (truth.ledger == nullptr) return;

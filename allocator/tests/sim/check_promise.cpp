@@ -23,6 +23,7 @@ class Promise final : public Checker {
           fail(forgotten->lease.str() + " was forgotten and had not ended");
         }
         answered_.erase(forgotten->lease);
+        forgotten_.insert(forgotten->lease);
       } else if (const auto* lease = std::get_if<model::Lease>(&record)) {
         if (!lease->live()) ended_.insert(lease->id);
         if (lease->live() && ended_.contains(lease->id)) fail(lease->id.str() + " lives again");
@@ -30,6 +31,8 @@ class Promise final : public Checker {
     }
   }
   void answered(const model::Lease& lease) override {
+    // Told of while the history was already letting it go: it had ended.
+    if (forgotten_.contains(lease.id)) return;
     const auto [at, fresh] = answered_.try_emplace(lease.id, lease);
     if (!fresh && at->second.container && lease.container != at->second.container) {
       fail(lease.id.str() + " has another container");
@@ -58,6 +61,7 @@ class Promise final : public Checker {
 
   std::map<model::LeaseId, model::Lease> answered_;  // as it was told, at its furthest
   std::set<model::LeaseId> ended_;
+  std::set<model::LeaseId> forgotten_;
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ class Checker {
   virtual void durable(const model::Batch&) {}
   virtual void answered(const model::Lease&) {}                 // to the hub
   virtual void looked(const model::ContainerId* /*only*/) {}    // the engine, null: at all
+  virtual void told(const model::ContainerId&) {}               // the daemon, of an event
   virtual void started() {}                                     // the daemon, from the disk
   virtual void stepped() {}                                     // after every step
   virtual void settled() {}   // faults have stopped, time has passed; containers still run

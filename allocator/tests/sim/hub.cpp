@@ -130,7 +130,10 @@ std::string Hub::act(service::Service* service) {
       start(user);
       return user.name + " starts";
     case At::running:
-      if (chance_.one_in(2)) engine_.die(*user.container, chance_.between(0, 255), chance_.one_in(9));
+      if (chance_.one_in(2)) {
+        const int exit_code = chance_.between(0, 255);
+        engine_.die(*user.container, exit_code, chance_.one_in(9));
+      }
       release(user, *service);
       return user.name + " stops and releases";
     default: return user.name + " waits";

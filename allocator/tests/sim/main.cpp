@@ -96,7 +96,8 @@ int main(int count, char** words) {
   Usage usage;
   usage.options.steps = 20'000;
   if (!read(count, words, usage)) {
-    std::fputs("sim [--seed N] [--steps M] [--plant BUG --only CHECKER] [--log] [--twice]\n", stderr);
+    std::fputs("sim [--seed N] [--steps M] [--plant BUG --only CHECKER] [--log] [--twice]\n",
+               stderr);
     return 2;
   }
   if (!usage.seeded) {

@@ -14,7 +14,8 @@ namespace gpuhub::sim {
 // and writes only their serial.
 class PlantedStore final : public store::Store {
  public:
-  PlantedStore(store::MemoryStore& inside, std::string bug) : inside_(inside), bug_(std::move(bug)) {}
+  PlantedStore(store::MemoryStore& inside, std::string bug)
+      : inside_(inside), bug_(std::move(bug)) {}
   std::expected<model::Contents, store::Error> load() override {
     auto contents = inside_.load();
     if (contents && bug_ == "forget") {

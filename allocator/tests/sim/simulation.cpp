@@ -57,6 +57,7 @@ Simulation::Simulation(const Options& options)
     checker->on_fail = [this](const auto& name, const auto& what) { wrong(name, what); };
   }
   engine_.on_look = [this](const auto* only) { tell([&](Checker& c) { c.looked(only); }); };
+  engine_.on_event = [this](const auto& of) { tell([&](Checker& c) { c.told(of); }); };
   disk_.on_durable([this](const auto& batch) { tell([&](Checker& c) { c.durable(batch); }); });
   hub_.on_answer = [this](const auto& lease) { tell([&](Checker& c) { c.answered(lease); }); };
   hub_.on_wrong = [this](const auto& what) { wrong("hub", what); };
