@@ -2,8 +2,10 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 
 namespace gpuhub::ctl {
 
@@ -21,9 +23,18 @@ std::expected<Answer, Failure> get(const std::string& socket, const std::string&
 std::expected<boost::json::value, Failure> get_good(const std::string& socket,
                                                     const std::string& target);
 
-// Members of JSON that came over a socket: empty text or 0 where they are missing or of another type.
+// Members of JSON that came over a socket: what `from` has not, or has as another type, is null,
+// empty text, 0 or an empty array.
+const boost::json::value& member_at(const boost::json::value& from, std::string_view key);
 std::string text_at(const boost::json::value& from, std::string_view key);
 std::int64_t number_at(const boost::json::value& from, std::string_view key);
 const boost::json::array& array_at(const boost::json::value& from, std::string_view key);
+
+// "user" or "user/server", with the hub in front where it is not the usual one. `owner` is null
+// where the allocator does not tell: "(not shown)".
+std::string person(const boost::json::value& owner);
+
+// For --json: one line to stdout.
+void print_json(const boost::json::value& body);
 
 }  // namespace gpuhub::ctl

@@ -2,6 +2,7 @@
 // 0 good, 1 the allocator could not be asked or said no (printed to stderr).
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <string>
 
 namespace gpuhub::ctl {
@@ -15,10 +16,11 @@ int gpus(const Common& common);
 int leases(const Common& common, bool all);
 int lease(const Common& common, const std::string& id);
 int status(const Common& common);  // 0 only if the allocator is ready
+int version(const Common& common);
 
 // Prints the failure's words, "gpuctl: " in front. Returns 1.
 int fail(const std::string& message);
-// "user" or "user/server", with the hub in front where it is not the usual one.
-std::string person(const std::string& hub, const std::string& user, const std::string& server);
+// "active", or "ended: container_exited (137, out of memory)".
+std::string lease_state(const boost::json::value& lease);
 
 }  // namespace gpuhub::ctl

@@ -5,7 +5,6 @@
 #include <print>
 
 #include "ctl/commands.hpp"
-#include "ctl/table.hpp"
 #include "model/ids.hpp"
 
 namespace gpuhub::ctl {
@@ -15,18 +14,14 @@ int fail(const std::string& message) {
   return 1;
 }
 
-std::string person(const std::string& hub, const std::string& user, const std::string& server) {
-  const std::string name = server.empty() ? user : user + "/" + server;
-  return hub.empty() || hub == "hub" ? name : hub + ":" + name;
-}
-
 }  // namespace gpuhub::ctl
 
 int main(int argc, char** argv) {
   using namespace gpuhub;
   ctl::Common common;
   const char* socket = std::getenv("GPUHUB_SOCKET");
-  common.socket = socket != nullptr && *socket != '\0' ? socket : "/run/gpuhub/admin/allocator.sock";
+  const bool named = socket != nullptr && *socket != '\0';
+  common.socket = named ? socket : "/run/gpuhub/admin/allocator.sock";
   bool all = false;
   std::string id;
 
@@ -43,10 +38,12 @@ int main(int argc, char** argv) {
   auto* leases = app.add_subcommand("leases", "the leases that live");
   leases->add_flag("--all", all, "ended ones too");
   auto* lease = app.add_subcommand("lease", "one lease");
-  lease->add_option("ID", id, "the lease's id, L-…")->required()->check([](const std::string& text) {
+  const auto check_id = [](const std::string& text) {
     return model::LeaseId::parse(text) ? std::string{} : "not a lease's id: L-…";
-  });
-  auto* status = app.add_subcommand("status", "whether the allocator is ready; exit status 0 if so");
+  };
+  lease->add_option("ID", id, "the lease's id, L-…")->required()->check(check_id);
+  auto* version = app.add_subcommand("version", "of this program");
+  auto* status = app.add_subcommand("status", "is the allocator ready; exit status 0 if so");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -56,5 +53,6 @@ int main(int argc, char** argv) {
   if (leases->parsed()) return ctl::leases(common, all);
   if (lease->parsed()) return ctl::lease(common, id);
   if (status->parsed()) return ctl::status(common);
+  if (version->parsed()) return ctl::version(common);
   return 2;
 }

@@ -1,5 +1,5 @@
-// gpuctl status: is the allocator ready, and if not, what is wrong. Also the container's healthcheck.
-#include <boost/json/serialize.hpp>
+// gpuctl status: is the allocator ready, and if not, what is wrong. Also the healthcheck of its
+// container.
 #include <print>
 
 #include "ctl/allocator.hpp"
@@ -13,13 +13,13 @@ int status(const Common& common) {
   if (!answer) return fail(answer.error().message);
   const bool ready = answer->status == 200;
   if (common.json) {
-    std::println("{}", boost::json::serialize(answer->body));
+    print_json(answer->body);
     return ready ? 0 : 1;
   }
   std::vector<Row> rows;
   for (const auto& check : array_at(answer->body, "checks")) {
-    const auto* ok = check.is_object() ? check.as_object().if_contains("ok") : nullptr;
-    const bool good = ok != nullptr && ok->is_bool() && ok->as_bool();
+    const auto& ok = member_at(check, "ok");
+    const bool good = ok.is_bool() && ok.get_bool();
     rows.push_back({text_at(check, "name"), good ? "ok" : "wrong", text_at(check, "detail")});
   }
   std::print("{}{}", ready ? "ready\n" : "not ready\n", table({"CHECK", "STATE", "DETAIL"}, rows));

@@ -1,8 +1,8 @@
-// A table for people: columns as wide as their widest cell, in characters and not in bytes.
+// A table for people: columns as wide as their widest cell.
 #pragma once
 
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gpuhub::ctl {
@@ -10,8 +10,9 @@ namespace gpuhub::ctl {
 using Row = std::vector<std::string>;
 
 // Lines, each ended by a newline; no spaces at the ends of lines. Every row is as long as `head`.
-// What could move a terminal's cursor is shown as `?`: cells come over a socket.
+// Cells come over a socket: they are made printable here.
 std::string table(const Row& head, const std::vector<Row>& rows);
-std::string printable(std::string_view text);
+// One thing's fields, "name  value" a line.
+std::string fields(const std::vector<std::pair<std::string, std::string>>& rows);
 
 }  // namespace gpuhub::ctl
