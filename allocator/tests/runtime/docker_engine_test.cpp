@@ -99,12 +99,14 @@ struct World {
     return result([this](auto done) { engine().remove_created(a, std::move(done)); });
   }
   std::string stop() {
-    return result([this](auto done) { engine().stop(a, std::chrono::seconds{7}, std::move(done)); });
+    const std::chrono::seconds grace{7};
+    return result([&](auto done) { engine().stop(a, grace, std::move(done)); });
   }
 
   http::Folder folder;
   http::Loop loop;
-  std::string version = reply(200, R"({"Version":"20","ApiVersion":"1.41","MinAPIVersion":"1.12"})");
+  std::string version =
+      reply(200, R"({"Version":"20","ApiVersion":"1.41","MinAPIVersion":"1.12"})");
   std::string events = stream_head;
   std::deque<http::ScriptedPeer::Script> answers;
   std::string asked, events_request, seen;

@@ -34,7 +34,8 @@ std::string show(const Read<ContainerEvent>& event) {
   if (!event) return event.error();
   static constexpr const char* kinds[] = {"created", "started",   "died",
                                           "oom",     "destroyed", "other"};
-  std::string text = event->container.str().substr(0, 2) + " " + kinds[static_cast<int>(event->kind)];
+  std::string text = event->container.str().substr(0, 2);
+  text += std::string{" "} + kinds[static_cast<int>(event->kind)];
   if (event->exit_code) text += " exit=" + std::to_string(*event->exit_code);
   return text;
 }
@@ -149,8 +150,8 @@ TEST(DockerJson, NothingIsGuessed) {
 
 TEST(DockerJson, AnEventIsToldWithWhatIsKnown) {
   const auto event = [](std::string_view action, std::string_view attributes) {
-    return show(read_event(R"({"Action":")" + std::string{action} + R"(","Actor":{"ID":")" + id_of_a +
-                           R"(","Attributes":)" + std::string{attributes} +
+    return show(read_event(R"({"Action":")" + std::string{action} + R"(","Actor":{"ID":")" +
+                           id_of_a + R"(","Attributes":)" + std::string{attributes} +
                            R"(},"timeNano":1000000})"));
   };
   EXPECT_EQ(event("die", R"({"exitCode":"3"})"), "aa died exit=3");
