@@ -77,13 +77,13 @@ service_log() {
   docker logs "${@:2}" "$id" 2>&1
 }
 
-# port_is_ours ADDRESS PORT: our proxy publishes it.
+# port_is_ours PORT: our proxy publishes it, at whatever address; Compose makes that anew if need be.
 port_is_ours() {
   local id
   id=$(service_container proxy)
   [[ -n $id ]] || return 1
   docker inspect --format '{{json .HostConfig.PortBindings}}' "$id" \
-    | grep -qF "\"$1\",\"HostPort\":\"$2\""
+    | grep -qF "\"HostPort\":\"$1\""
 }
 
 # The allocator's gpuctl.

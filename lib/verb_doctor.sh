@@ -179,7 +179,7 @@ doctor_port() {
   address=$(setting ADDRESS)
   port=$(setting PORT)
   [[ -n $port ]] || { note port "not known before the first up"; return; }
-  if port_is_ours "$address" "$port"; then
+  if port_is_ours "$port"; then
     good port "$address:$port is the proxy's"
   elif port_answers "$address" "$port"; then
     wrong port "something else listens on $address:$port" \

@@ -49,7 +49,7 @@ up_settings_fit() {
   address=$(setting ADDRESS)
   port=$(setting PORT)
   certificate_check
-  if ! port_is_ours "$address" "$port" && port_answers "$address" "$port"; then
+  if ! port_is_ours "$port" && port_answers "$address" "$port"; then
     fail "something else listens on $address:$port" \
       "stop it, or choose another port in gpuhub.toml, [hub]"
   fi
