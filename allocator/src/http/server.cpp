@@ -43,7 +43,6 @@ asio::awaitable<void> accept_all(std::shared_ptr<Server::State> server, Door* do
       continue;
     }
     ++server->counters.accepted;
-    ++door->open;
     auto session = std::make_shared<Session>(server, *door, std::move(socket));
     spawn(server->loop.impl().io, Session::serve(std::move(session)));
   }
@@ -51,8 +50,9 @@ asio::awaitable<void> accept_all(std::shared_ptr<Server::State> server, Door* do
 
 }  // namespace
 
-void Server::State::joined(Session* session) {
+void Server::State::joined(Session* session, Door& door) {
   ++counters.open;
+  ++door.open;
   sessions.insert(session);
 }
 
@@ -60,7 +60,7 @@ void Server::State::left(Session* session, Door& door) {
   sessions.erase(session);
   --counters.open;
   --door.open;
-  if (sessions.empty() && stopped) std::exchange(stopped, nullptr)();
+  if (sessions.empty() && stopped) loop.post(std::exchange(stopped, nullptr));
 }
 
 std::expected<std::unique_ptr<Server>, std::string> Server::create(Loop& loop,

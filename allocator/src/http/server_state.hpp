@@ -36,14 +36,14 @@ struct Server::State : std::enable_shared_from_this<State> {
   void note(std::string what) {
     if (callbacks.note) callbacks.note(std::move(what));
   }
-  void joined(Session* session);
+  void joined(Session* session, Door& door);
   void left(Session* session, Door& door);
 
   Loop& loop;
   Limits limits;
   ServerCallbacks callbacks;
   std::vector<std::unique_ptr<Door>> doors;
-  std::set<Session*> sessions;     // each kept alive by its own coroutine
+  std::set<Session*> sessions;     // all there are; each is owned by its own coroutine
   ServerCounters counters;
   bool stopping = false;
   std::move_only_function<void()> stopped;  // stop()'s `done`, until it is called
@@ -53,7 +53,11 @@ struct Server::State : std::enable_shared_from_this<State> {
 // One connection, from accept to close.
 class Session {
  public:
+  // Known to the server from here to the destructor, whichever way that is reached.
   Session(std::shared_ptr<Server::State> server, Door& door, UnixSocket socket);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // Until the connection is closed; holds the session meanwhile.
   static asio::awaitable<void> serve(std::shared_ptr<Session> self);

@@ -94,7 +94,11 @@ Session::Session(std::shared_ptr<Server::State> server, Door& door, UnixSocket s
     : server_(std::move(server)),
       door_(door),
       socket_(std::move(socket)),
-      deadline_(socket_) {}
+      deadline_(socket_) {
+  server_->joined(this, door_);
+}
+
+Session::~Session() { server_->left(this, door_); }
 
 void Session::cut() {
   cut_ = true;
@@ -108,11 +112,7 @@ void Session::finish() {
 }
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> self) {
-  self->server_->joined(self.get());
   co_await self->serve_all();
-  error_code ignored;
-  self->socket_.close(ignored);
-  self->server_->left(self.get(), self->door_);
 }
 
 asio::awaitable<void> Session::serve_all() {
