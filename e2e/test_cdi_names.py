@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from conftest import Worlds, watched
-from harness.allocator import uuids_of
+from harness.allocator import CONTAINER, uuids_of
 from harness.world import World
 
 MAKE_SPEC = "rm /etc/cdi/nvidia.yaml && TESTHOST_CDI_NAMES={} /usr/local/lib/testhost/make_gpus.py"
@@ -15,9 +15,16 @@ MAKE_SPEC = "rm /etc/cdi/nvidia.yaml && TESTHOST_CDI_NAMES={} /usr/local/lib/tes
 def named_by_index(worlds: Worlds) -> Iterator[World]:
     """The machine with CDI, its spec made anew with indices only."""
     for world in watched(worlds.get("cdi"), one_slot=True):
-        world.host.sh(MAKE_SPEC.format("index"))
+        make_spec(world, "index")
         yield world
-        world.host.sh(MAKE_SPEC.format("uuid"))
+        make_spec(world, "uuid")
+
+
+def make_spec(world: World, names: str) -> None:
+    """The allocator reads specs every 30 s and when it starts; we do not wait for the former."""
+    world.host.sh(MAKE_SPEC.format(names))
+    world.host.docker("restart", CONTAINER)
+    world.allocator.await_ready()
 
 
 def test_names_by_index(named_by_index: World) -> None:
