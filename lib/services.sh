@@ -77,7 +77,7 @@ service_log() {
   docker logs "${@:2}" "$id" 2>&1
 }
 
-# port_is_ours PORT: our proxy publishes it, at whatever address; Compose makes that anew if need be.
+# port_is_ours PORT: our proxy publishes it, at whatever address; Compose replaces it if need be.
 port_is_ours() {
   local id
   id=$(service_container proxy)
