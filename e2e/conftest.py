@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,8 @@ from harness import driver, engine, evidence, product, report, seed
 from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
 
-OUT = Path(os.environ.get("E2E_OUT", "/out"))
 PRODUCT_IMAGES = [engine.image(name) for name in ("allocator", "hub", "proxy", "notebook")]
+MOVING = {"test_two_people", "test_cdi_names", "test_restarts", "test_wrapper"}
 BASE_IMAGE = "debian:trixie-slim"
 
 
@@ -25,7 +24,7 @@ class Machines:
     def get(self, name: str, spec: HostSpec) -> TestHost:
         if name not in self.running:
             self._seed = self._seed or seed.seed_of([BASE_IMAGE, *images_to_hand_over()])
-            data = f"hosts/{engine.RUN_ID}-{name}"
+            data = f"hosts/{engine.RUN_ID}-{engine.WORKER}-{name}"
             seed.plant(self._seed, data)
             self.running[name] = TestHost.start(name, spec, data)
             if spec.gpu_access != "plain":
@@ -67,12 +66,21 @@ def nvidia(machines: Machines) -> TestHost:
     return machines.get("nvidia", HostSpec("nvidia", number=3))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers: these files move whole machines, the others use one that stays up."""
+    for item in items:
+        group = "moving" if item.path.stem in MOVING else "steady"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     result = (yield).get_result()
     if result.failed:
         hosts = item.config.stash.get(evidence.HOSTS, {})
-        result.sections += evidence.gather(hosts, OUT / "evidence" / f"{item.name}-{call.when}")
+        result.sections += evidence.gather(
+            hosts, report.OUT / "evidence" / f"{item.name}-{call.when}"
+        )
 
 
 class Worlds:
@@ -115,4 +123,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for line in report.lines():
             terminalreporter.write_line(line)
-        (OUT / "numbers.txt").write_text("\n".join(report.lines()) + "\n")

@@ -6,7 +6,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from conftest import OUT
+from harness import report
 from harness.hub import Person
 from harness.product import PASSWORD
 from harness.world import World
@@ -25,7 +25,7 @@ def page() -> Iterator[Page]:
 
 
 def shot(page: Page, name: str) -> None:
-    folder = OUT / "screenshots"
+    folder = report.OUT / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"{name}.png")
 

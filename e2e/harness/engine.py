@@ -8,6 +8,7 @@ RUN_ID = os.environ.get("E2E_RUN_ID", "desk")
 NETWORK = os.environ.get("E2E_NETWORK", "gpuhub-e2e-desk")
 VERSION = os.environ.get("E2E_VERSION", "0.1.0")
 DATA_VOLUME = "gpuhub-e2e-data"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "only")  # each has machines of its own
 RUN_LABEL = f"gpuhub.e2e.run={RUN_ID}"
 
 

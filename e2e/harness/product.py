@@ -46,9 +46,9 @@ def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
     lines = [
         "[hub]",
         f'admins = ["{ADMIN}"]',
-        'start_timeout = "15s"',
+        'start_timeout = "20s"',
         "[allocator]",
-        'bind_timeout = "16s"',
+        'bind_timeout = "25s"',
         "[gpus]",
         f"slots = {slots}",
         'driver = "auto"',

@@ -1,15 +1,20 @@
-"""Numbers that tests measure, shown at the end of the run and kept in OUTDIR/numbers.txt."""
+"""What tests measure: kept in OUTDIR/numbers.txt by all workers, shown at the end of the run."""
 
-_lines: list[str] = []
+import os
+from pathlib import Path
+
+OUT = Path(os.environ.get("E2E_OUT", "/out"))
+NUMBERS = OUT / "numbers.txt"
 
 
 def say(line: str) -> None:
-    _lines.append(line)
+    with NUMBERS.open("a") as file:
+        file.write(line + "\n")
 
 
 def number(what: str, value: float, unit: str) -> None:
-    _lines.append(f"{what}: {value:.1f} {unit}")
+    say(f"{what}: {value:.1f} {unit}")
 
 
 def lines() -> list[str]:
-    return list(_lines)
+    return NUMBERS.read_text().splitlines() if NUMBERS.exists() else []

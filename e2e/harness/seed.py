@@ -5,18 +5,30 @@ share their files; what the engine does write (the image books) is copied. All s
 in one volume, since hard links cannot cross mounts.
 """
 
+import fcntl
 import hashlib
 import subprocess
+from pathlib import Path
 
 from . import engine
 from .engine import docker
 from .testhost import HostSpec, TestHost
 
+LOCK = Path("/tmp/e2e-seed.lock")  # in the runner, which all workers share
 KEPT = 2  # seeds; older ones are removed
 
 
 def seed_of(references: list[str]) -> str:
-    """The folder of the seed that holds just these images; made if it is not there yet."""
+    """The folder of the seed that holds just these images; made if it is not there yet.
+
+    One worker makes it, the others wait for it.
+    """
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _seed_of(references)
+
+
+def _seed_of(references: list[str]) -> str:
     ids = {reference: engine.image_id(reference) for reference in references}
     missing = [reference for reference, found in ids.items() if found is None]
     if missing:

@@ -51,10 +51,9 @@ class TestHost:
         self._learn_address()
 
     @classmethod
-    def start(cls, name: str, spec: HostSpec, data: str | None = None) -> "TestHost":
+    def start(cls, name: str, spec: HostSpec, data: str) -> "TestHost":
         """Start a host whose engine keeps its data in folder `data` of the data volume."""
-        full_name = f"gpuhub-e2e-{engine.RUN_ID}-{name}"
-        data = data or f"hosts/{engine.RUN_ID}-{name}"
+        full_name = f"gpuhub-e2e-{engine.RUN_ID}-{engine.WORKER}-{name}"
         place = ["--name", full_name, "--hostname", name, "--network", engine.NETWORK]
         volume = ["-v", f"{engine.DATA_VOLUME}:/data", "-e", f"TESTHOST_DATA=/data/{data}"]
         container = docker(
