@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from . import product
 from .allocator import Allocator
-from .hub import Person, log_in
+from .hub import Person, at_once, log_in
 from .intervals import Use, container_uses
 from .poll import poll
 from .testhost import TestHost
@@ -86,13 +86,18 @@ class World:
         return [use for use in container_uses(self.events()) if use.end_ns >= since_ns]
 
     def stop_everything(self) -> None:
-        for person in self.people:
-            answer = person.api("GET", f"/users/{person.name}")
-            for server in answer.json().get("servers", {}) if answer.status_code == 200 else {}:
-                person.stop(server)
+        works = [lambda p=person: _stop_servers_of(p) for person in self.people]
+        if works:
+            at_once(*works)
         for lease in self.allocator.leases():
             self.allocator.release(lease["id"])
         self.people.clear()
+
+
+def _stop_servers_of(person: Person) -> None:
+    answer = person.api("GET", f"/users/{person.name}")
+    for server in answer.json().get("servers", {}) if answer.status_code == 200 else {}:
+        person.stop(server)
 
 
 def shared_uses(uses: list[Use]) -> list[str]:
