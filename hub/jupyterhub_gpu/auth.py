@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,10 @@ class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
     def _default_allow_all(self) -> bool:
         return True  # every account that `HostAccounts` lets through; PAM decides about the rest
 
+    @default("manage_groups")
+    def _default_manage_groups(self) -> bool:
+        return True  # the host's groups: who shares one may see who holds a GPU, if so configured
+
     @property
     def accounts(self) -> HostAccounts:
         return HostAccounts(Path(self.host_etc))
@@ -62,12 +66,21 @@ class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
         return self._find(user.name) is not None
 
     def _find(self, typed: str) -> str | None:
+        account = self._read(lambda: self.accounts.find(typed))
+        return account.name if account else None
+
+    def _read[T](self, read: Callable[[], T]) -> T:
         try:
-            account = self.accounts.find(typed)
+            return read()
         except OSError as error:
             self.log.error("Cannot read the host's accounts: %s", error)
             raise web.HTTPError(503, "The host's accounts cannot be read right now.") from error
-        return account.name if account else None
+
+    def _model(self, name: str) -> dict[str, Any]:
+        """What JupyterHub is to know of who got in: also what has changed since the last time."""
+        account = self._read(lambda: self.accounts.find(name))
+        groups = self._read(lambda: self.accounts.groups(account)) if account else []
+        return {"name": name, "admin": self._is_admin_name(name), "groups": groups}
 
     async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:
         """The host's name of who logs in, and whether he administers the hub; None: refused."""
@@ -80,7 +93,7 @@ class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
         asking = super().authenticate(handler, {**data, "username": name})
         if await self._within_limit(asking) is None:
             return None
-        return {"name": name, "admin": self._is_admin_name(name)}
+        return self._model(name)
 
     async def _within_limit(self, asking: Any) -> Any:
         try:
@@ -109,4 +122,4 @@ class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
         except pamela.PAMError as error:
             self.log.warning("Account of %s: %s", user.name, error)
             return False
-        return {"name": user.name, "admin": self._is_admin_name(user.name)}
+        return self._model(user.name)

@@ -20,6 +20,7 @@ class Account:
 
     name: str
     uid: int
+    gid: int
     shell: str
 
 
@@ -39,6 +40,20 @@ class HostAccounts:
         people = self._people()
         name = typed.strip()
         return people.get(name) or people.get(name.lower())
+
+    def groups(self, account: Account) -> list[str]:
+        """Names of the host's groups that the account is in, sorted; its private group left out.
+
+        Raises OSError if the host's file cannot be read.
+        """
+        found = set()
+        for line in (self.etc / "group").read_text(errors="replace").splitlines():
+            parts = line.split(":")
+            if len(parts) != 4 or not NAME.fullmatch(parts[0]) or parts[0] == account.name:
+                continue
+            if parts[2] == str(account.gid) or account.name in parts[3].strip().split(","):
+                found.add(parts[0])
+        return sorted(found)
 
     def _people(self) -> dict[str, Account]:
         low, high = self._limits()
@@ -73,4 +88,6 @@ def _parse(line: str) -> Account | None:
     parts = line.split(":")
     if len(parts) != 7 or not NAME.fullmatch(parts[0]) or not parts[2].isdigit():
         return None
-    return Account(name=parts[0], uid=int(parts[2]), shell=parts[6].strip())
+    if not parts[3].isdigit():
+        return None
+    return Account(parts[0], uid=int(parts[2]), gid=int(parts[3]), shell=parts[6].strip())

@@ -26,12 +26,22 @@ nan:x:many:1009::/:/bin/bash
 top:x:60000:1::/:/bin/sh
 nobody:x:65534:65534::/:/bin/sh
 """
+GROUP = """\
+root:x:0:
+ana:x:1001:
+bo:x:1002:ana
+vision:x:2000:ana,bo
+robots:x:2001:bo
+broken:x:2002
+an:x:2003:an,anab
+"""
 PASSWORDS = {"ana": "a", "bo": "b", "Bo": "B", "root": "r", "svc": "s", "closed": "c"}
 
 
 @pytest.fixture
 def etc(tmp_path):
     (tmp_path / "passwd").write_text(PASSWD)
+    (tmp_path / "group").write_text(GROUP)
     (tmp_path / "login.defs").write_text("# UID_MIN 5\nUID_MIN\t1000\nUID_MAX 60000 # last\n")
     return tmp_path
 
@@ -108,6 +118,14 @@ async def test_the_right_password_gets_in_with_the_hosts_name(login):
     assert (told["name"], told["admin"]) == ("Bo", False)
 
 
+async def test_the_hosts_groups_come_along_without_the_private_one(login, etc):
+    assert (await login("ana", "a"))["groups"] == ["bo", "vision"]
+    (etc / "group").write_text(GROUP.replace("ana,bo", "bo"))
+    assert (await login.pam.refresh_user(User("ana")))["groups"] == ["bo"]
+    (etc / "passwd").write_text(PASSWD.replace("ana:x:1001:1001", "ana:x:1001:2001"))
+    assert (await login("ana", "a"))["groups"] == ["bo", "robots"]
+
+
 @pytest.mark.parametrize(
     ("name", "password"),
     [("ana", "b"), ("ana", ""), ("bo", "b"), ("ana", "a\0"), ("ana", "a" * 2000)],
@@ -150,7 +168,11 @@ class User:
 
 async def test_who_is_gone_or_expired_must_log_in_again(login, etc):
     pam = login.pam
-    assert await pam.refresh_user(User("ana")) == {"name": "ana", "admin": True}
+    assert await pam.refresh_user(User("ana")) == {
+        "name": "ana",
+        "admin": True,
+        "groups": ["bo", "vision"],
+    }
     assert await pam.refresh_user(User("bo")) is False
     (etc / "passwd").write_text(PASSWD.replace("ana:x:1001", "gone:x:1001"))
     assert await pam.refresh_user(User("ana")) is False
