@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 namespace gpuhub::nvml_sim {
@@ -16,12 +17,21 @@ std::string variable(const char* name, const char* otherwise) {
   return value == nullptr || *value == '\0' ? otherwise : value;
 }
 
+// A container gets the machine's `state` only. Who has the whole folder beside it, device nodes and
+// all, is the allocator: a variable alone shows nobody more than he may open.
+bool has_whole_folder(const std::string& state_dir) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(state_dir + "/../dev/.", ignored) &&
+         std::filesystem::is_regular_file(state_dir + "/../state/machine.json", ignored);
+}
+
 }  // namespace
 
 Places places_from_environment() {
-  return {.state_dir = variable("NVML_SIM_DIR", "/run/nvml_sim"),
+  const auto state_dir = variable("NVML_SIM_DIR", "/run/nvml_sim");
+  return {.state_dir = state_dir,
           .device_dir = variable("NVML_SIM_DEV", "/dev"),
-          .all_visible = variable("NVML_SIM_ALL", "0") == "1"};
+          .all_visible = variable("NVML_SIM_ALL", "0") == "1" && has_whole_folder(state_dir)};
 }
 
 bool can_open_node(const std::string& path) {

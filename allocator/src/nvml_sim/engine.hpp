@@ -19,7 +19,7 @@ namespace gpuhub::nvml_sim {
 struct Places {
   std::string state_dir{};   // NVML_SIM_DIR, default /run/nvml_sim
   std::string device_dir{};  // NVML_SIM_DEV, default /dev (tests put made-up nodes elsewhere)
-  bool all_visible = false;  // NVML_SIM_ALL=1: without looking at device nodes
+  bool all_visible = false;  // NVML_SIM_ALL=1 beside the whole machine folder: no look at nodes
 };
 [[nodiscard]] Places places_from_environment();
 

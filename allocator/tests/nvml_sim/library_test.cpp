@@ -49,6 +49,15 @@ class Library : public testing::Test {
     return text(code);
   }
 
+  // GPUs that a process which starts now would see.
+  unsigned visible() {
+    unsigned count = 77;
+    EXPECT_EQ(call("nvmlInit_v2"), kSuccess);
+    EXPECT_EQ(call("nvmlDeviceGetCount_v2", &count), kSuccess);
+    EXPECT_EQ(call("nvmlShutdown"), kSuccess);
+    return count;
+  }
+
   Scratch scratch_{2};
   void* library_ = nullptr;
 };
@@ -86,16 +95,17 @@ TEST_F(Library, DoesNotStartWithoutAMachine) {
 }
 
 TEST_F(Library, ShowsAllGpusToTheAllocator) {
-  std::filesystem::remove_all(scratch_.dev());
-  unsigned count = 7;
-  ASSERT_EQ(call("nvmlInit_v2"), kSuccess);
-  EXPECT_EQ(call("nvmlDeviceGetCount_v2", &count), kSuccess);
-  EXPECT_EQ(count, 0U);
-  ASSERT_EQ(call("nvmlShutdown"), kSuccess);
+  for (const unsigned minor : {0U, 1U}) std::filesystem::remove(scratch_.node(minor));
+  EXPECT_EQ(visible(), 0U);
   ::setenv("NVML_SIM_ALL", "1", 1);
-  ASSERT_EQ(call("nvmlInit_v2"), kSuccess);
-  EXPECT_EQ(call("nvmlDeviceGetCount_v2", &count), kSuccess);
-  EXPECT_EQ(count, 2U);
+  EXPECT_EQ(visible(), 2U);
+}
+
+// A container has no more of the machine than `state`.
+TEST_F(Library, AVariableAloneShowsNobodyMoreThanHeMayOpen) {
+  std::filesystem::remove_all(scratch_.dev());
+  ::setenv("NVML_SIM_ALL", "1", 1);
+  EXPECT_EQ(visible(), 0U);
 }
 
 TEST_F(Library, FindsAGpuByEveryName) {
