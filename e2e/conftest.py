@@ -66,6 +66,7 @@ def nvidia(machines: Machines) -> TestHost:
     return machines.get("nvidia", HostSpec("nvidia", number=3))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two workers: these files move whole machines, the others use one that stays up."""
     for item in items:

@@ -10,7 +10,7 @@ import pytest
 from conftest import Machines
 from harness import report
 from harness.allocator import Allocator
-from harness.hub import PORT, log_in
+from harness.hub import PORT, log_in, send_form
 from harness.poll import poll
 from harness.product import PASSWORD, PLACE, add_account, gpuhub, install
 from harness.testhost import HostSpec, TestHost
@@ -74,9 +74,12 @@ def test_self_signed_tls(bare: World) -> None:
     assert "https://" in done.text
     lax = ssl.create_default_context()
     lax.check_hostname, lax.verify_mode = False, ssl.CERT_NONE
-    answer = httpx.get(f"https://{host.address}:8000/hub/login", verify=lax)
-    assert answer.status_code == 200
-    assert "Secure" in answer.headers["set-cookie"]
+    with httpx.Client(verify=lax, timeout=60) as browser:
+        answer = send_form(browser, f"https://{host.address}:8000", "ana", PASSWORD)
+    assert answer.status_code == 302
+    given = [c for c in answer.headers.get_list("set-cookie") if c.startswith("jupyterhub-")]
+    assert given
+    assert all("secure" in cookie.lower() for cookie in given)
 
 
 def test_down_all_leaves_no_trace(bare: World) -> None:

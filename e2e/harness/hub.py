@@ -115,17 +115,22 @@ def log_in(host: TestHost, name: str, password: str) -> Person:
     """Log in by the form, as a browser does. Raises Refused with what the page says."""
     browser = httpx.Client(timeout=60)
     person = Person(host, name, browser)
-    form = browser.get(f"{person.base}/hub/login", follow_redirects=True)
-    form.raise_for_status()
-    found = re.search(r'name="_xsrf" value="([^"]+)"', form.text)
-    assert found, "the log-in form has no _xsrf field"
-    data = {"username": name, "password": password, "_xsrf": html.unescape(found[1])}
-    answer = browser.post(f"{person.base}/hub/login?next=%2Fhub%2Fhome", data=data)
+    answer = send_form(browser, person.base, name, password)
     if answer.status_code != 302:
         raise Refused(f"{answer.status_code}: {words_of(answer.text)}")
     browser.get(f"{person.base}/hub/home").raise_for_status()
     person.token = _make_token(person)
     return person
+
+
+def send_form(browser: httpx.Client, base: str, name: str, password: str) -> httpx.Response:
+    """Fill in the log-in form at `base`; the answer is the hub's, 302 when it lets one in."""
+    form = browser.get(f"{base}/hub/login", follow_redirects=True)
+    form.raise_for_status()
+    found = re.search(r'name="_xsrf" value="([^"]+)"', form.text)
+    assert found, "the log-in form has no _xsrf field"
+    data = {"username": name, "password": password, "_xsrf": html.unescape(found[1])}
+    return browser.post(f"{base}/hub/login?next=%2Fhub%2Fhome", data=data)
 
 
 def _make_token(person: Person) -> str:
