@@ -44,6 +44,19 @@ extra_cas() {
 
 is_loopback() { [[ $1 == 127.* || $1 == ::1 || $1 == localhost ]]; }
 
+is_everywhere() { [[ $1 == 0.0.0.0 || $1 == :: ]]; }
+
+# The machine's addresses that others can use. Left out: bridges of containers, which come and go,
+# and IPv6 addresses made up for a while.
+host_addresses() {
+  has ip || return 0
+  ip -o addr show scope global \
+    | awk '$2 !~ /^(docker|br-|veth|virbr|cni|podman)/ && !/ (temporary|deprecated|tentative) / {
+        sub(/\/.*/, "", $4)
+        print $4
+      }' | sort -u
+}
+
 # Somebody listens there (0.0.0.0 and :: are asked at their loopback addresses).
 port_answers() {
   local address=$1

@@ -30,11 +30,23 @@ secrets_ensure() {
 }
 
 secrets_make() {
+  local -a names=()
+  mapfile -t names < <(certificate_names "$(setting ADDRESS)")
   docker run --rm -i --network none --user 0:0 --cap-drop ALL --cap-add CHOWN \
     --cap-add DAC_OVERRIDE --cap-add FOWNER \
     --mount type=volume,source=gpuhub_secrets-hub,target=/hub \
     --mount type=volume,source=gpuhub_secrets-proxy,target=/proxy \
-    "$(image_name proxy)" make-secrets "$1" "$(setting ADDRESS)"
+    "$(image_name proxy)" make-secrets "$1" "${names[@]}"
+}
+
+# certificate_names ADDRESS: what people may write in front of the port, one per line. All of the
+# machine's addresses only if the hub listens at all: a change means a new self-signed certificate.
+certificate_names() {
+  local name
+  if is_everywhere "$1"; then host_addresses; else say "$1"; fi
+  name=$(uname -n)
+  if [[ $name =~ ^[A-Za-z0-9._-]+$ && $name != "$1" ]]; then say "$name"; fi
+  if is_loopback "$1" && [[ $1 != localhost ]]; then say localhost; fi
 }
 
 # Ends with a failure if a file that [tls] names cannot be used.

@@ -113,6 +113,15 @@ setting() {
   printf '%s\n' "$value"
 }
 
+# What people open. Who listens at all addresses is reached by the machine's name.
+public_url() {
+  local url name
+  url=$(setting PUBLIC_URL)
+  name=$(uname -n)
+  url=${url/"//0.0.0.0:"/"//$name:"}
+  say "${url/"//[::]:"/"//$name:"}"
+}
+
 settings_hash() {
   local -a own=("$CONFIG"/hub.d/*.py)
   cat "$CONFIG/gpuhub.toml" "$CONFIG/hub.json" "${own[@]}" | sha256sum | cut -c 1-16

@@ -86,7 +86,7 @@ up_start() {
 
 up_summary() {
   local url address port names who=${SUDO_USER:-$(id -un)}
-  url=$(setting PUBLIC_URL)
+  url=$(public_url)
   address=$(setting ADDRESS)
   port=$(setting PORT)
   names=$(admins)

@@ -1,0 +1,123 @@
+"""Where people reach the hub, and the certificate that is made for it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT, Shell
+
+ADDRESSES = r"""printf '%s\n' \
+  '2: eth0    inet 192.0.2.7/24 brd 192.0.2.255 scope global eth0\       valid_lft forever' \
+  '2: eth0    inet6 2001:db8::7/64 scope global dynamic mngtmpaddr \       valid_lft 60sec' \
+  '2: eth0    inet6 2001:db8::99/64 scope global temporary dynamic \       valid_lft 60sec' \
+  '3: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\       valid_lft' \
+  '4: br-12ab34cd56ef    inet 172.18.0.1/16 scope global br-12ab34cd56ef\       valid_lft'"""
+
+
+@pytest.fixture
+def host(shell: Shell) -> Shell:
+    shell.command("uname", "echo gpu1")
+    shell.command("ip", ADDRESSES)
+    return shell
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [("http://0.0.0.0:8000", "http://gpu1:8000"), ("https://[::]:443", "https://gpu1:443"),
+     ("http://127.0.0.1:8000", "http://127.0.0.1:8000"), ("https://[::1]:1", "https://[::1]:1"),
+     ("https://10.0.0.0:80", "https://10.0.0.0:80")],
+)  # fmt: skip
+def test_people_are_shown_an_address_that_they_can_open(host: Shell, told: str, shown: str) -> None:
+    host.write(".gpuhub/config/compose.env", f"GPUHUB_PUBLIC_URL='{told}'\n")
+    assert host.call("public_url").out == shown + "\n"
+
+
+def test_addresses_of_containers_bridges_and_passing_ones_are_left_out(host: Shell) -> None:
+    assert host.call("host_addresses").lines == ["192.0.2.7", "2001:db8::7"]
+
+
+def test_without_ip_there_are_no_addresses(host: Shell) -> None:
+    assert host.run("has() { false; }\nhost_addresses").out == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [("0.0.0.0", ["192.0.2.7", "2001:db8::7", "gpu1"]), ("::", ["192.0.2.7", "2001:db8::7", "gpu1"]),
+     ("192.0.2.7", ["192.0.2.7", "gpu1"]), ("gpu1", ["gpu1"]),
+     ("127.0.0.1", ["127.0.0.1", "gpu1", "localhost"])],
+)  # fmt: skip
+def test_names_in_the_certificate(host: Shell, address: str, names: list[str]) -> None:
+    assert host.call("certificate_names", address).lines == names
+
+
+def test_the_names_are_handed_to_the_container(host: Shell) -> None:
+    host.write(".gpuhub/config/compose.env", "GPUHUB_TLS=self_signed\nGPUHUB_ADDRESS=0.0.0.0\n")
+    host.command("docker", "echo AB:CD")
+    assert host.call("secrets_ensure").out == "AB:CD\n"
+    [call] = [call for call in host.called if call.startswith("docker run")]
+    assert call.endswith(" make-secrets self_signed 192.0.2.7 2001:db8::7 gpu1")
+
+
+class Volumes:
+    """make-secrets with folders of the test's own in place of the two volumes."""
+
+    def __init__(self, root: Path) -> None:
+        self.proxy = root / "proxy"
+        for name in ("hub", "proxy", "bin", "tmp"):
+            (root / name).mkdir()
+        text = (CHECKOUT / "images/proxy/make-secrets").read_text()
+        text = re.sub(r"/(hub|proxy|tmp)\b", rf"{root}/\1", text)
+        self.program = root / "make-secrets"
+        self.program.write_text(text)
+        (root / "bin" / "chown").write_text("#!/bin/sh\n")
+        (root / "bin" / "chown").chmod(0o755)
+        self.path = f"{root}/bin:/usr/bin:/bin"
+
+    def make(self, *args: str, given: bytes = b"") -> str:
+        done = subprocess.run(
+            ["sh", self.program, *args], env={"PATH": self.path}, input=given,
+            capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+
+    def names(self) -> str:
+        return subprocess.run(
+            ["openssl", "x509", "-in", self.proxy / "tls.crt", "-noout", "-ext", "subjectAltName"],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Volumes:
+    return Volumes(tmp_path)
+
+
+def test_self_signed_holds_every_name_and_is_kept(volumes: Volumes) -> None:
+    first = volumes.make("self_signed", "192.0.2.7", "2001:db8::7", "gpu1")
+    for name in ("IP Address:192.0.2.7", "IP Address:2001:DB8:0:0:0:0:0:7", "DNS:gpu1"):
+        assert name in volumes.names()
+    assert volumes.make("self_signed", "192.0.2.7", "2001:db8::7", "gpu1") == first
+
+
+def test_self_signed_is_made_anew_for_other_names(volumes: Volumes) -> None:
+    first = volumes.make("self_signed", "192.0.2.7", "gpu1")
+    assert volumes.make("self_signed", "192.0.2.8", "gpu1") != first
+    assert "192.0.2.7" not in volumes.names()
+
+
+def test_a_given_certificate_does_not_depend_on_the_names(volumes: Volumes) -> None:
+    volumes.make("self_signed", "gpu1")
+    given = subprocess.run(
+        ["tar", "-C", volumes.proxy, "-c", "tls.crt", "tls.key"], capture_output=True, check=True
+    ).stdout
+    first = volumes.make("files", "gpu1", given=given)
+    (volumes.proxy.parent / "tmp" / "given").rename(volumes.proxy.parent / "tmp" / "before")
+    assert volumes.make("files", "other", "192.0.2.9", given=given) == first
+
+
+def test_without_tls_there_is_no_certificate(volumes: Volumes) -> None:
+    volumes.make("self_signed", "gpu1")
+    assert volumes.make("none", "gpu1") == "none"
+    assert not list(volumes.proxy.glob("tls.*"))
