@@ -152,6 +152,43 @@ class Restarts(Case):
         self.assertEqual(self.used(), [1, 0])
 
 
+class Conflicts(Case):
+    """A container that is started again under an ended lease."""
+
+    def conflict(self) -> str:
+        lease, container = self.running("ana", 1)
+        self.engine.die(container, 0)
+        self.ended(lease)
+        self.engine.start(container)
+        return container
+
+    def conflicts(self) -> list[str]:
+        gpus = self.it.get("/v1/gpus").json["gpus"]
+        return [one["container"] for gpu in gpus for one in gpu["conflicts"]]
+
+    def test_its_gpus_count_as_taken_until_it_is_gone(self) -> None:
+        container = self.conflict()
+        self.it.poll("seen", lambda: self.conflicts() == [container])
+        self.assertEqual(self.it.ask("bo", {"all": True}, "r-bo").problem, "no-gpu-free")
+        self.it.kill()
+        self.it.start()
+        self.assertEqual(self.conflicts(), [container])
+        self.engine.die(container, 0)
+        self.it.poll("gone", lambda: self.conflicts() == [])
+        self.assertEqual(self.it.ask("bo", {"all": True}, "r-bo2").status, 201)
+
+
+class ConflictsStopped(Conflicts):
+    config = LISTED + '[allocator]\nconflicts = "stop"\n'
+
+    def test_its_gpus_count_as_taken_until_it_is_gone(self) -> None:
+        container = self.conflict()
+        state = self.engine.containers[container]["state"]
+        self.it.poll("stopped", lambda: state["Status"] == "exited")
+        self.it.poll("gone", lambda: self.conflicts() == [])
+        self.assertEqual(self.it.ask("bo", {"all": True}, "r-bo").status, 201)
+
+
 class BadRequests(Case):
     def test_each_is_a_clear_problem_and_the_daemon_lives(self) -> None:
         owner = {"user": "eve"}
