@@ -43,7 +43,8 @@ def test_without_ip_there_are_no_addresses(host: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("address", "names"),
-    [("0.0.0.0", ["192.0.2.7", "2001:db8::7", "gpu1"]), ("::", ["192.0.2.7", "2001:db8::7", "gpu1"]),
+    [("0.0.0.0", ["192.0.2.7", "2001:db8::7", "gpu1"]),
+     ("::", ["192.0.2.7", "2001:db8::7", "gpu1"]),
      ("192.0.2.7", ["192.0.2.7", "gpu1"]), ("gpu1", ["gpu1"]),
      ("127.0.0.1", ["127.0.0.1", "gpu1", "localhost"])],
 )  # fmt: skip
