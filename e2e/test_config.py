@@ -18,21 +18,21 @@ BAD_SETTINGS = {
     # name: (text, "LINE:", key, what the message must offer)
     "unknown key": ("[gpus]\nslotz = 2\n", "2:", "slotz", "slots"),
     "unknown section": ("[gpu]\nslots = 2\n", "1:", "gpu", "gpus"),
-    "wrong type": ("[hub]\n\nport = 'http'\n", "3:", "port", "1"),
+    "wrong type": ("[hub]\n\nport = 'http'\n", "3:", "port", "1 to 65535"),
     "slots 0": ("[gpus]\nslots = 0\n", "2:", "slots", "64"),
     "no loopback without tls": ("[hub]\naddress = '0.0.0.0'\n", "2:", "address", "tls"),
     "start longer than bind": (
         "[hub]\nstart_timeout = '5m'\n[allocator]\nbind_timeout = '2m'\n",
-        "",
+        "2:",
         "start_timeout",
-        "bind_timeout",
+        "allocator.bind_timeout",
     ),
     "duplicate UUID": (
         f"[[gpus.override]]\nuuid = '{UUID}'\nslots = 2\n"
         f"[[gpus.override]]\nuuid = '{UUID}'\nslots = 3\n",
         "5:",
         "uuid",
-        "",
+        "each UUID once",
     ),
     "no TOML": ("[hub\n", "1:", "", ""),
 }
