@@ -128,6 +128,12 @@ engine_stop_ours() {
   rm -f "$ENGINE_MARK"
 }
 
+# engine_log_remove [LOG]: of a dockerd that we started; nobody else writes there.
+engine_log_remove() {
+  local log=${1:-$ENGINE_LOG}
+  [[ ! -e $log ]] || rm -f "$log" 2> /dev/null || warn "$log stays: only root can remove it"
+}
+
 engine_security() { docker info --format '{{range .SecurityOptions}}{{println .}}{{end}}'; }
 
 # Rootless engines and remapped users cannot hand out device nodes or read the host's accounts.

@@ -70,6 +70,7 @@ down_all() {
   if engine_is_ours; then
     step engine-stop "stopping the dockerd that ./gpuhub started" engine_stop_ours
   fi
+  engine_log_remove
   rm -rf "$STATE"
   say "Nothing of gpuhub is left but this checkout." \
     "Not removed: installed packages (docker.io), the engine's build cache (docker builder prune)."

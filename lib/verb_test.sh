@@ -58,6 +58,7 @@ suite_run() {
   suite_program "$program" "$out" "$log" $3 || status=$?
   suite_count "$out" "$status"
   [[ $SUITE_FAILED -eq 0 ]] || suite_evidence "$out" "$log" "$status"
+  suite_numbers "$out"
   say "suite $name: $SUITE_PASSED passed, $SUITE_FAILED failed, $SUITE_SKIPPED skipped in $(
     elapsed $((SECONDS - start)))"
 }
@@ -69,10 +70,13 @@ suite_images() {
   return "$status"
 }
 
+# What a suite has measured, if it has.
+suite_numbers() { [[ ! -r $1/numbers.txt ]] || sed 's/^/  /' "$1/numbers.txt"; }
+
 # suite_program PROGRAM OUT LOG IMAGE…: the first image's full name is GPUHUB_TEST_IMAGE.
 suite_program() {
   local -a environment=(GPUHUB_VERSION="$VERSION" GPUHUB_BUILD_IMAGE="$(image_name build)"
-    GPUHUB_TEST_IMAGE="$(image_name "$4")")
+    GPUHUB_TEST_IMAGE="$(image_name "$4")" GPUHUB_DOCKER_SOCKET="$(engine_socket)")
   [[ -x $ROOT/$1 ]] || { printf 'there is no program %s\n' "$1" > "$3"; return 127; }
   if [[ -n $VERBOSE ]]; then
     env "${environment[@]}" "$ROOT/$1" "$2" 2>&1 < /dev/null 9>&- | tee "$3"
