@@ -66,12 +66,10 @@ def nvidia(machines: Machines) -> TestHost:
     return machines.get("nvidia", HostSpec("nvidia", number=3))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers: these files move whole machines, the others use one that stays up."""
-    for item in items:
-        group = "moving" if item.path.stem in MOVING else "steady"
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Two workers: some files move whole machines, the others use one that stays up."""
+    group = "moving" if item.path.stem in MOVING else "steady"
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(hookwrapper=True)
