@@ -29,7 +29,7 @@ def volume_files(world: World, volume: str) -> dict[str, str]:
     shown = world.host.sh(
         f"find /var/lib/docker/volumes/{volume}/_data -type f -printf '%p %m %U\\n'"
     ).out
-    return {path: rest for path, rest in (line.split(" ", 1) for line in shown.splitlines())}
+    return dict(line.split(" ", 1) for line in shown.splitlines())
 
 
 def test_services_have_few_rights(world: World) -> None:
