@@ -63,7 +63,14 @@ def refuse(error: AllocatorError, asked_for: str) -> Refusal:
 def holders_in_words(more: dict[str, Any]) -> str:
     """Who holds what, as far as the admin lets it be seen."""
     holders = more.get("holders")
-    lines = [_holder(item) for item in holders or [] if isinstance(item, dict)]
+    gpus_by_holder: dict[str, list[str]] = {}
+    for item in holders or []:
+        if isinstance(item, dict):
+            gpus_by_holder.setdefault(_holder(item), []).append(str(item.get("index", "?")))
+    lines = [
+        f"{'GPU' if len(gpus) == 1 else 'GPUs'} {', '.join(gpus)}: {who}"
+        for who, gpus in gpus_by_holder.items()
+    ]
     hidden = more.get("hidden")
     if isinstance(hidden, int) and hidden > 0:
         others = "lease" if hidden == 1 else "leases"
@@ -75,9 +82,8 @@ def _holder(told: dict[str, Any]) -> str:
     who = told.get("user") or "somebody"
     if told.get("server"):
         who = f"{who} ({told['server']})"
-    text = f"GPU {told.get('index', '?')}: {who}"
     since = moment(told.get("since"))
-    return f"{text} since {since}" if since else text
+    return f"{who} since {since}" if since else who
 
 
 def moment(told: object) -> str:

@@ -43,6 +43,10 @@ def test_a_refusal_is_shown_in_plain_words():
             {"holders": HOLDERS},
             "Held by: GPU 0: ana since 2020-01-02 03:04 UTC; GPU 1: bo (big); GPU 2: somebody.",
         ),
+        (
+            {"holders": [HOLDERS[0], HOLDERS[2], HOLDERS[0] | {"index": 3}]},
+            "Held by: GPUs 0, 3: ana since 2020-01-02 03:04 UTC; GPU 2: somebody.",
+        ),
         ({"holders": "nonsense", "hidden": "x"}, ""),
     ],
 )
