@@ -41,7 +41,7 @@ async def test_refused_when_all_are_leased_in_words(hub, engine, allocator):
     await hub.start("ana", "two-gpus")
     status, told = await hub.ask("bo")
     assert status == 409
-    assert "No GPU is free for “1 GPU” now. Held by: GPU 0: ana since" in told["message"]
+    assert "No GPU is free for “1 GPU” now. Held by: GPUs 0, 1: ana since" in told["message"]
     assert engine.shown() == {"nb-ana--": "running"}
     assert allocator.state("bo") == []
 
@@ -51,7 +51,7 @@ async def test_the_refusal_shows_on_the_page(hub, engine, allocator):
     async with await hub.log_in("bo") as session:
         status, page = await hub.form(session, "bo", {"profile": "one-gpu"})
         assert status == 409
-        assert "Held by: GPU 0: ana since" in page
+        assert "Held by: GPUs 0, 1: ana since" in page
         status, page = await hub.form(session, "bo")
         assert status == 200
         assert "0 of 2 GPUs have room now" in page
