@@ -3,7 +3,6 @@
 
 readonly BASE=debian:trixie-slim
 readonly BASE_LABEL=gpuhub.base
-readonly DEBIAN_MIRROR=http://deb.debian.org/debian
 
 base_there() { docker image inspect "$BASE" > /dev/null 2>&1; }
 
@@ -30,14 +29,17 @@ base_pull_moves() {
 }
 
 base_make() {
-  local dir
+  local dir mirror
   base_tools
+  mirror=$(debian_mirror)
+  [[ -n $mirror ]] || fail "which of Debian's package mirrors to use is not known here" \
+    "GPUHUB_DEBIAN_MIRROR=http://HOST/debian ./gpuhub build"
   # Not under /tmp: that may forbid programs and device nodes.
   dir=$(mktemp -d /var/tmp/gpuhub-base.XXXXXX)
   # shellcheck disable=SC2064  # the folder's name now
   trap "rm -rf '$dir'" EXIT
-  debootstrap --variant=minbase trixie "$dir" "$DEBIAN_MIRROR" "$(base_script)"
-  base_trim "$dir"
+  debootstrap --variant=minbase trixie "$dir" "$mirror" "$(base_script)"
+  base_trim "$dir" "$mirror"
   tar -C "$dir" --numeric-owner -c . \
     | docker import --change 'CMD ["bash"]' --change "LABEL $BASE_LABEL=debootstrap" - "$BASE"
 }
@@ -53,6 +55,23 @@ base_tools() {
   install_packages "${need[@]}"
 }
 
+# The mirror that somebody named, else the one that this Debian machine itself is installed from;
+# nothing on other distributions. By http: packages are signed, and the base has no CAs yet.
+debian_mirror() {
+  local codename
+  if [[ -n ${GPUHUB_DEBIAN_MIRROR:-} ]]; then
+    say "${GPUHUB_DEBIAN_MIRROR%/}"
+    return
+  fi
+  # shellcheck disable=SC1090  # the system's own file
+  codename=$(. "${OS_RELEASE:-/etc/os-release}" && [[ $ID == debian ]] && say "$VERSION_CODENAME") \
+    || return 0
+  # shellcheck disable=SC2016  # apt's own variables
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 2> /dev/null \
+    | awk -v release="$codename" '$1 == release && $2 ~ /^https?:/ { print $2; exit }' \
+    | sed -e 's/^https:/http:/' -e 's,/$,,'
+}
+
 # An older debootstrap does not know the release's name; all since etch share one script.
 base_script() {
   local scripts=${1:-/usr/share/debootstrap/scripts}
@@ -61,7 +80,7 @@ base_script() {
 
 # What the image on the registries leaves out too; licences (copyright files) stay.
 base_trim() {
-  local dir=$1
+  local dir=$1 mirror=$2
   cat > "$dir/etc/dpkg/dpkg.cfg.d/slim" <<'DPKG'
 path-exclude /usr/share/doc/*
 path-include /usr/share/doc/*/copyright
@@ -85,13 +104,13 @@ APT
   mkdir -p "$dir/var/lib/apt/lists/partial" "$dir/var/cache/apt/archives/partial"
   cat > "$dir/etc/apt/sources.list.d/debian.sources" <<SOURCES
 Types: deb
-URIs: $DEBIAN_MIRROR
+URIs: $mirror
 Suites: trixie trixie-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: $mirror-security
 Suites: trixie-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

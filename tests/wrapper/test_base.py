@@ -67,15 +67,44 @@ touch $dir/etc/hostname $dir/etc/resolv.conf $dir/etc/apt/sources.list
 """
 
 
+MIRROR = "http://mirror.example/debian"
+
+
+@pytest.mark.parametrize(
+    ("system", "uri", "mirror"),
+    [
+        ("debian", "https://mirror.example/debian/", MIRROR),
+        ("debian", "http://mirror.example/debian", MIRROR),
+        ("debian", "cdrom:[Debian]/", ""),
+        ("ubuntu", "http://archive.example/ubuntu/", ""),
+    ],
+)
+def test_the_mirror_is_the_one_of_this_debian(
+    shell: Shell, tree, system: str, uri: str, mirror: str
+) -> None:
+    release = tree({"os-release": f"ID={system}\nVERSION_CODENAME=trixie\n"}) / "os-release"
+    shell.command("apt-get", f"echo trixie-security {uri}-security/; echo trixie {uri}")
+    said = shell.run("debian_mirror", env={"OS_RELEASE": str(release)})
+    assert said.out.strip() == mirror
+
+
+def test_without_a_mirror_people_are_told_how_to_name_one(shell: Shell) -> None:
+    said = shell.run("base_tools() { :; }\ndebian_mirror() { :; }\nbase_make")
+    assert said.status == 1
+    assert "GPUHUB_DEBIAN_MIRROR=http://HOST/debian" in said.err
+
+
 def test_base_is_made_and_imported_with_our_label(shell: Shell) -> None:
     given = shell.bin.parent / "given.tar"
     shell.command("debootstrap", DEBOOTSTRAP)
     shell.command("docker", f"[[ $1 != import ]] || cat > {given}")
-    said = shell.run("base_tools() { :; }\nbase_make")
+    said = shell.run("base_tools() { :; }\nbase_make", env={"GPUHUB_DEBIAN_MIRROR": MIRROR + "/"})
     assert said.status == 0, said.err
     [call] = [call for call in shell.called if call.startswith("docker import")]
     assert "LABEL gpuhub.base=debootstrap" in call and call.endswith(" - debian:trixie-slim")
     with tarfile.open(fileobj=io.BytesIO(given.read_bytes())) as tar:
+        sources = tar.extractfile("./etc/apt/sources.list.d/debian.sources").read().decode()
+        assert f"URIs: {MIRROR}\n" in sources and f"URIs: {MIRROR}-security\n" in sources
         files = {member.name.removeprefix("./") for member in tar if member.isfile()}
     assert files == {
         "usr/share/doc/bash/copyright", "etc/dpkg/dpkg.cfg.d/slim",
