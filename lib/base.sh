@@ -29,9 +29,10 @@ base_pull_moves() {
 }
 
 base_make() {
-  local dir mirror
+  local dir mirror security
   base_tools
   mirror=$(debian_mirror)
+  security=$(debian_mirror -security)
   [[ -n $mirror ]] || fail "which of Debian's package mirrors to use is not known here" \
     "GPUHUB_DEBIAN_MIRROR=http://HOST/debian ./gpuhub build"
   # Not under /tmp: that may forbid programs and device nodes.
@@ -39,7 +40,7 @@ base_make() {
   # shellcheck disable=SC2064  # the folder's name now
   trap "rm -rf '$dir'" EXIT
   debootstrap --variant=minbase trixie "$dir" "$mirror" "$(base_script)"
-  base_trim "$dir" "$mirror"
+  base_trim "$dir" "$mirror" "${security:-$mirror-security}"
   tar -C "$dir" --numeric-owner -c . \
     | docker import --change 'CMD ["bash"]' --change "LABEL $BASE_LABEL=debootstrap" - "$BASE"
 }
@@ -55,12 +56,13 @@ base_tools() {
   install_packages "${need[@]}"
 }
 
-# The mirror that somebody named, else the one that this Debian machine itself is installed from;
-# nothing on other distributions. By http: packages are signed, and the base has no CAs yet.
+# debian_mirror [-security]: the mirror that somebody named, else the one that this Debian machine
+# itself is installed from; nothing on other distributions. By http: packages are signed, and the
+# base has no CAs yet.
 debian_mirror() {
   local codename
   if [[ -n ${GPUHUB_DEBIAN_MIRROR:-} ]]; then
-    say "${GPUHUB_DEBIAN_MIRROR%/}"
+    say "${GPUHUB_DEBIAN_MIRROR%/}${1:-}"
     return
   fi
   # shellcheck disable=SC1090  # the system's own file
@@ -68,7 +70,7 @@ debian_mirror() {
     || return 0
   # shellcheck disable=SC2016  # apt's own variables
   apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 2> /dev/null \
-    | awk -v release="$codename" '$1 == release && $2 ~ /^https?:/ { print $2; exit }' \
+    | awk -v release="$codename${1:-}" '$1 == release && $2 ~ /^https?:/ { print $2; exit }' \
     | sed -e 's/^https:/http:/' -e 's,/$,,'
 }
 
@@ -80,7 +82,7 @@ base_script() {
 
 # What the image on the registries leaves out too; licences (copyright files) stay.
 base_trim() {
-  local dir=$1 mirror=$2
+  local dir=$1 mirror=$2 security=$3
   cat > "$dir/etc/dpkg/dpkg.cfg.d/slim" <<'DPKG'
 path-exclude /usr/share/doc/*
 path-include /usr/share/doc/*/copyright
@@ -110,7 +112,7 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: $mirror-security
+URIs: $security
 Suites: trixie-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

@@ -83,9 +83,12 @@ def test_the_mirror_is_the_one_of_this_debian(
     shell: Shell, tree, system: str, uri: str, mirror: str
 ) -> None:
     release = tree({"os-release": f"ID={system}\nVERSION_CODENAME=trixie\n"}) / "os-release"
-    shell.command("apt-get", f"echo trixie-security {uri}-security/; echo trixie {uri}")
+    shell.command("apt-get", f"echo trixie-security {uri.rstrip('/')}-security/; echo trixie {uri}")
     said = shell.run("debian_mirror", env={"OS_RELEASE": str(release)})
     assert said.out.strip() == mirror
+    if mirror:
+        said = shell.run("debian_mirror -security", env={"OS_RELEASE": str(release)})
+        assert said.out.strip() == mirror + "-security"
 
 
 def test_without_a_mirror_people_are_told_how_to_name_one(shell: Shell) -> None:
