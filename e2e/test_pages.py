@@ -52,7 +52,7 @@ def test_from_log_in_to_a_notebook(world: World, page: Page) -> None:
     shot(page, "3-pending")
     own = f"/user/{ana.name}/"
     page.wait_for_url(lambda url: urlparse(url).path.startswith(own), timeout=90_000)
-    page.wait_for_selector(".jp-Launcher, #jp-main-dock-panel", timeout=60_000)
+    page.wait_for_selector(".jp-LauncherCard", timeout=60_000)
     shot(page, "4-lab")
     assert len(world.lease(ana)["gpus"]) == 2
 
