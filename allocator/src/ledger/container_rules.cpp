@@ -92,11 +92,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
       note_conflict(holds, lease->id, lease->gpus, done);
       return done;
     }
-    model::Lease bound = *lease;
-    bound.state = model::LeaseState::active;
-    bound.container = holds.container;
-    bound.bound_wall = now.wall;
-    change(bound, done);
+    take_up(*lease, holds.container, done);
     return done;
   }
 
@@ -109,11 +105,10 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
   // A created one may have been bound in the lost store and be about to start: it holds its GPUs as
   // an unbound grant until then, or until the bind timeout removes it.
   if (holds.started) {
-    rebuilt->state = model::LeaseState::active;
-    rebuilt->container = holds.container;
-    rebuilt->bound_wall = now.wall;
+    take_up(*std::move(rebuilt), holds.container, done);
+  } else {
+    change(*rebuilt, done);
   }
-  change(*rebuilt, done);
   return done;
 }
 

@@ -47,6 +47,15 @@ void Ledger::Rules::change(const model::Lease& lease, Applied& into) {
   into.lease = lease.id;
 }
 
+void Ledger::Rules::take_up(model::Lease lease, const model::ContainerId& container,
+                            Applied& into) {
+  GPUHUB_ASSERT(lease.state == model::LeaseState::granted);
+  lease.state = model::LeaseState::active;
+  lease.container = container;
+  lease.bound_wall = now.wall;
+  change(lease, into);
+}
+
 void Ledger::Rules::end(model::Lease lease, model::EndReason reason, Applied& into) {
   GPUHUB_ASSERT(lease.live());
   lease.state = model::LeaseState::ended;
@@ -130,11 +139,7 @@ Outcome Ledger::Rules::operator()(const Bind& bind) {
     return refuse(Reason::lease_state, "this container is bound to another lease", {other->id});
   }
   Applied done;
-  model::Lease bound = *lease;
-  bound.state = model::LeaseState::active;
-  bound.container = bind.container;
-  bound.bound_wall = now.wall;
-  change(bound, done);
+  take_up(*lease, bind.container, done);
   return done;
 }
 

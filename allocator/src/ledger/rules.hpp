@@ -30,6 +30,8 @@ struct Ledger::Rules {
 
   // Stores the lease's new state in the books and in `into`.
   void change(const model::Lease& lease, Applied& into);
+  // The grant becomes active in this container: by bind, or because the container was seen to run.
+  void take_up(model::Lease lease, const model::ContainerId& container, Applied& into);
   void end(model::Lease lease, model::EndReason reason, Applied& into);
   // Our promise: no more leases than slots, exclusive means alone. Asserted after each grant.
   void check_slots(const model::Lease& granted) const;
