@@ -10,6 +10,7 @@ import pytest
 from conftest import Machines
 from harness import report
 from harness.allocator import Allocator
+from harness.engine import image
 from harness.hub import PORT, log_in, send_form
 from harness.poll import poll
 from harness.product import PASSWORD, PLACE, add_account, gpuhub, install
@@ -80,6 +81,39 @@ def test_self_signed_tls(bare: World) -> None:
     given = [c for c in answer.headers.get_list("set-cookie") if c.startswith("jupyterhub-")]
     assert given
     assert all("secure" in cookie.lower() for cookie in given)
+
+
+def make_pair(host: TestHost) -> tuple[str, str]:
+    """A key and its certificate for the host's address, as a company's CA would give them."""
+    made = host.docker(
+        *("run", "--rm", "--network", "none", "--entrypoint", "openssl", image("proxy")),
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=lab"),
+        *("-addext", f"subjectAltName=IP:{host.address}", "-keyout", "-", "-out", "-"),
+    ).out
+    start = made.index("-----BEGIN CERTIFICATE-----")
+    return made[:start], made[start:]
+
+
+def test_given_certificate(bare: World) -> None:
+    """The admin's own certificate is what browsers are shown; a wrong key changes nothing."""
+    host: TestHost = bare.host
+    key, certificate = make_pair(host)
+    host.write("/etc/lab/hub.key", key)
+    host.write("/etc/lab/hub.pem", certificate)
+    text = host.sh(f"cat {PLACE}/gpuhub.toml").out
+    files = 'certificate = "/etc/lab/hub.pem"\nkey = "/etc/lab/hub.key"\n'
+    changed = text.replace("self_signed = true\n", files)
+    assert changed != text
+    host.write(f"{PLACE}/gpuhub.toml", changed)
+    gpuhub(host, "up")
+    strict = ssl.create_default_context(cadata=certificate)
+    page = f"https://{host.address}:8000/hub/login"
+    poll("the login page", lambda: httpx.get(page, verify=strict).status_code, lambda s: s == 200)
+    host.write("/etc/lab/hub.key", make_pair(host)[0])
+    refused = gpuhub(host, "up", check=False)
+    assert refused.status != 0
+    assert "key" in refused.text
+    assert httpx.get(page, verify=strict).status_code == 200
 
 
 def test_down_all_leaves_no_trace(bare: World) -> None:
