@@ -60,14 +60,13 @@ base_tools() {
 # itself is installed from; nothing on other distributions. By http: packages are signed, and the
 # base has no CAs yet.
 debian_mirror() {
-  local codename
+  local system codename
   if [[ -n ${GPUHUB_DEBIAN_MIRROR:-} ]]; then
     say "${GPUHUB_DEBIAN_MIRROR%/}${1:-}"
     return
   fi
-  # shellcheck disable=SC1090  # the system's own file
-  codename=$(. "${OS_RELEASE:-/etc/os-release}" && [[ $ID == debian ]] && say "$VERSION_CODENAME") \
-    || return 0
+  read -r system _ codename <<< "$(host_release "${OS_RELEASE:-}")"
+  [[ $system == debian && -n $codename ]] || return 0
   # shellcheck disable=SC2016  # apt's own variables
   apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 2> /dev/null \
     | awk -v release="$codename${1:-}" '$1 == release && $2 ~ /^https?:/ { print $2; exit }' \

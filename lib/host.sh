@@ -5,6 +5,15 @@ is_root() { [[ $EUID -eq 0 ]]; }
 has() { command -v "$1" > /dev/null 2>&1; }
 has_systemd() { [[ -d /run/systemd/system ]]; }
 
+# What Compose substitutes comes from our files only, never from the caller's environment; what
+# people may set there is kept.
+own_variables() {
+  local name
+  for name in "${!GPUHUB_@}"; do
+    [[ $name == GPUHUB_DEBIAN_MIRROR ]] || unset "$name"
+  done
+}
+
 # host_release [OS_RELEASE]: "debian 13 trixie", "ubuntu 24.04 noble".
 host_release() {
   awk -F = '{ gsub(/"/, "", $2); value[$1] = $2 }

@@ -16,8 +16,10 @@ PRELUDE = """
 set -Eeuo pipefail
 shopt -s inherit_errexit nullglob
 ROOT=$1 VERSION=0.0.1 STATE=$1/.gpuhub LIB=$2 PARTS=$3
+readonly ROOT VERSION STATE
 shift 3
 for part in $PARTS; do source "$LIB/$part.sh"; done
+own_variables
 """
 
 

@@ -82,7 +82,9 @@ MIRROR = "http://mirror.example/debian"
 def test_the_mirror_is_the_one_of_this_debian(
     shell: Shell, tree, system: str, uri: str, mirror: str
 ) -> None:
-    release = tree({"os-release": f"ID={system}\nVERSION_CODENAME=trixie\n"}) / "os-release"
+    # VERSION stands in the real file too, and must not touch the wrapper's own.
+    says = f'ID={system}\nVERSION="13 (trixie)"\nVERSION_ID="13"\nVERSION_CODENAME=trixie\n'
+    release = tree({"os-release": says}) / "os-release"
     shell.command("apt-get", f"echo trixie-security {uri.rstrip('/')}-security/; echo trixie {uri}")
     said = shell.run("debian_mirror", env={"OS_RELEASE": str(release)})
     assert said.out.strip() == mirror
