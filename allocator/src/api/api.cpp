@@ -51,23 +51,28 @@ Api::Api(service::Service& service, const Facts& facts, Settings settings,
       facts_(facts),
       settings_(std::move(settings)),
       now_(std::move(now)),
-      http_(std::move(http)) {}
+      http_(std::move(http)),
+      polls_(service) {
+  service_.on_durable(
+      [this](const std::vector<model::Record>& records) { polls_.changed(records); });
+}
 
 std::span<const Api::Entry> Api::entries() {
-  static constexpr std::array<Entry, 13> table{{
-      {"GET", "/healthz", false, false, &Api::healthz},
-      {"GET", "/readyz", false, false, &Api::readyz},
-      {"GET", "/metrics", false, false, &Api::metrics},
-      {"GET", "/openapi.json", false, false, &Api::openapi},
-      {"GET", "/v1/gpus", false, false, &Api::get_gpus},
-      {"PUT", "/v1/gpus", true, true, &Api::put_gpus},
-      {"GET", "/v1/gpus/{uuid}", false, false, &Api::get_gpu},
-      {"PATCH", "/v1/gpus/{uuid}", true, true, &Api::patch_gpu},
-      {"POST", "/v1/leases", false, true, &Api::ask},
-      {"GET", "/v1/leases", false, false, &Api::get_leases},
-      {"GET", "/v1/leases/{id}", false, false, &Api::get_lease},
-      {"DELETE", "/v1/leases/{id}", false, false, &Api::release},
-      {"POST", "/v1/leases/{id}/bind", false, true, &Api::bind},
+  static constexpr std::array<Entry, 14> table{{
+      {"GET", "/healthz", false, false, false, &Api::healthz},
+      {"GET", "/readyz", false, false, false, &Api::readyz},
+      {"GET", "/metrics", false, false, false, &Api::metrics},
+      {"GET", "/openapi.json", false, false, false, &Api::openapi},
+      {"GET", "/v1/gpus", false, false, false, &Api::get_gpus},
+      {"PUT", "/v1/gpus", true, true, false, &Api::put_gpus},
+      {"GET", "/v1/gpus/{uuid}", false, false, false, &Api::get_gpu},
+      {"PATCH", "/v1/gpus/{uuid}", true, true, false, &Api::patch_gpu},
+      {"POST", "/v1/leases", false, true, false, &Api::ask},
+      {"GET", "/v1/leases", false, false, true, &Api::get_leases},
+      {"GET", "/v1/leases/{id}", false, false, true, &Api::get_lease},
+      {"DELETE", "/v1/leases/{id}", false, false, false, &Api::release},
+      {"POST", "/v1/leases/{id}/bind", false, true, false, &Api::bind},
+      {"POST", "/v1/leases/{id}/renew", false, false, false, &Api::renew},
   }};
   return table;
 }
@@ -79,7 +84,10 @@ std::vector<std::pair<std::string, std::string>> routes() {
 }
 
 void Api::handle(http::Request request, http::Respond respond) {
-  const auto caller = parse_role(request.role);
+  const std::string account = request.role == local_hub && settings_.account_of
+                                  ? settings_.account_of(request.peer.uid)
+                                  : std::string{};
+  const auto caller = parse_role(request.role, account);
   if (!caller) {
     return respond(problem(Problem::internal, "the socket has no role that the API knows"));
   }
@@ -98,13 +106,13 @@ void Api::handle(http::Request request, http::Respond respond) {
     answer.headers.emplace_back("Allow", allowed);
     return respond(std::move(answer));
   }
-  if (entry->admin_only && *caller) {
+  if (entry->admin_only && !caller->admin()) {
     return respond(problem(Problem::forbidden, "only the admin socket may do this"));
   }
   if (!entry->body && !request.body.empty()) {
     return respond(problem(Problem::bad_request, "this call takes no body"));
   }
-  if (!request.target.query.empty() && entry->handle != &Api::get_leases) {
+  if (!request.target.query.empty() && !entry->query) {
     return respond(problem(Problem::bad_request, "this call takes no query parameters"));
   }
   (this->*entry->handle)({std::move(request), *caller, std::move(name), std::move(respond)});

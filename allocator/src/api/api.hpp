@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "api/polls.hpp"
 #include "api/requests.hpp"
+#include "api/write.hpp"
 #include "config/config.hpp"
 #include "http/server.hpp"
 #include "inject/inject.hpp"
@@ -18,6 +20,8 @@ namespace gpuhub::api {
 
 struct Settings {
   std::string host;
+  // The name of the account with this uid, for who comes by the socket for people of this host.
+  std::function<std::string(std::uint32_t)> account_of = {};
   config::ShowHolders show_holders = config::ShowHolders::all;
   config::Source source = config::Source::nvml;
 };
@@ -38,6 +42,10 @@ class Api {
   // Answers every request, once, now or when the service has. Roles: requests.hpp.
   void handle(http::Request request, http::Respond respond);
 
+  // Answers the long polls for which something has changed, or whose time is over.
+  void pump() { polls_.pump(now_().at); }
+  std::optional<model::Instant> next_deadline() const { return polls_.next_deadline(); }
+
  private:
   struct Call {
     http::Request request;
@@ -48,7 +56,7 @@ class Api {
   using Handle = void (Api::*)(Call);
   struct Entry {
     std::string_view method, path;
-    bool admin_only, body;
+    bool admin_only, body, query;
     Handle handle;
   };
   static std::span<const Entry> entries();
@@ -66,14 +74,16 @@ class Api {
   void get_leases(Call call);
   void get_lease(Call call);
   void bind(Call call);
+  void renew(Call call);
   void release(Call call);
 
   // The lease's JSON, with what to inject while it is granted or active.
-  boost::json::object shown(const service::LeaseAnswer& answer) const;
+  boost::json::object shown(const service::LeaseAnswer& answer, const Caller& caller) const;
   boost::json::object shown(const service::GpuView& view, const Caller& caller) const;
   // Answers a refusal; `groups` are of who asked.
   void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
   service::LeaseAnswer as_answer(const model::Lease& lease) const;
+  Indices indices_of(std::span<const model::Lease> leases) const;
   // The lease named in the path, if it is there and the caller's; else answers not-found.
   std::optional<model::LeaseId> own_lease(Call& call) const;
   void give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
@@ -84,6 +94,7 @@ class Api {
   Settings settings_;
   std::function<model::Now()> now_;
   std::function<http::ServerCounters()> http_;
+  Polls polls_;
 };
 
 // Method and path of every route, as in the OpenAPI document.

@@ -11,8 +11,8 @@ namespace gpuhub::api {
 
 boost::json::object Api::shown(const service::GpuView& view, const Caller& caller) const {
   const auto load = facts_.loads.find(view.gpu.info.id);
-  return gpu_json(view, {settings_.host,
-                         !caller || settings_.show_holders == config::ShowHolders::all,
+  return gpu_json(view, {settings_.host, now_(),
+                         caller.admin() || settings_.show_holders == config::ShowHolders::all,
                          load == facts_.loads.end() ? nullptr : &load->second});
 }
 
@@ -53,12 +53,13 @@ void Api::put_gpus(Call call) {
 void Api::patch_gpu(Call call) {
   const auto id = model::GpuId::parse(call.name);
   if (!id) return call.respond(problem(Problem::not_found, "there is no such GPU"));
-  auto setting = read_gpu_setting(call.request.body, *id);
-  if (!setting) return call.respond(bad_request(setting.error()));
-  service_.set_gpu(std::move(*setting), [this, call = std::move(call)](auto view) mutable {
-    if (!view) return refuse(call, view.error(), {});
-    call.respond(json_answer(200, shown(*view, call.caller)));
-  });
+  auto change = read_gpu_change(call.request.body, *id);
+  if (!change) return call.respond(bad_request(change.error()));
+  service_.set_gpu(std::move(change->setting), change->clear_fault,
+                   [this, call = std::move(call)](auto view) mutable {
+                     if (!view) return refuse(call, view.error(), {});
+                     call.respond(json_answer(200, shown(*view, call.caller)));
+                   });
 }
 
 }  // namespace gpuhub::api

@@ -152,6 +152,14 @@ std::optional<std::vector<int>> Object::integers(std::string_view key, Need need
   return out;
 }
 
+std::optional<bool> Object::yes_no(std::string_view key) {
+  const auto* value = get(key, Need::optional);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_bool()) return value->get_bool();
+  note(at(key), "expected true or false");
+  return std::nullopt;
+}
+
 bool Object::truth(std::string_view key) {
   const json::value* value = get(key, Need::optional);
   if (value == nullptr) return false;

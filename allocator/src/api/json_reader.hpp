@@ -15,7 +15,7 @@
 namespace gpuhub::api {
 
 inline constexpr std::size_t json_depth_max = 16;
-inline constexpr std::size_t array_max = 4096;  // elements of one array in a request
+inline constexpr std::size_t array_max = 16'384;  // elements of one array in a request
 inline constexpr std::size_t faults_max = 32;   // told at once
 
 struct JsonFault {
@@ -44,6 +44,7 @@ class Object {
   std::optional<std::vector<std::string>> texts(std::string_view key, Need need, const Rule& rule);
   std::optional<int> integer(std::string_view key, Need need, int least, int most);
   std::optional<std::vector<int>> integers(std::string_view key, Need need, int least, int most);
+  std::optional<bool> yes_no(std::string_view key);  // never required
   // Only `true` is allowed.
   bool truth(std::string_view key);
   // nullopt if absent; an object that is none is noted and read as an empty one.

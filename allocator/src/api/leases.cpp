@@ -1,4 +1,4 @@
-// /v1/leases: ask, read, bind, release.
+// /v1/leases: ask, read, wait, bind, renew, release.
 #include <boost/json/array.hpp>
 
 #include "api/answers.hpp"
@@ -12,6 +12,7 @@ namespace {
 Problem problem_of(ledger::Reason reason) {
   switch (reason) {
     case ledger::Reason::no_gpu_free: return Problem::no_gpu_free;
+    case ledger::Reason::queue_full: return Problem::queue_full;
     case ledger::Reason::impossible: return Problem::impossible;
     case ledger::Reason::owner_active: return Problem::owner_active;
     case ledger::Reason::owner_ending: return Problem::owner_ending;
@@ -39,20 +40,35 @@ bool names_hub(std::string_view body) {
 }  // namespace
 
 service::LeaseAnswer Api::as_answer(const model::Lease& lease) const {
-  service::LeaseAnswer answer{lease, {}, false};
-  const auto uses = service_.ledger().gpus();
+  service::LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = false, .waiting = {}};
   for (const model::GpuId& id : lease.gpus) {
-    for (const policy::GpuUse& use : uses) {
-      if (use.gpu->info.id == id) answer.gpus.push_back(*use.gpu);
-    }
+    if (const auto* gpu = service_.ledger().gpu(id)) answer.gpus.push_back(*gpu);
   }
   return answer;
 }
 
-boost::json::object Api::shown(const service::LeaseAnswer& answer) const {
-  if (!injectable(answer.lease)) return lease_json(answer, nullptr, now_());
+Indices Api::indices_of(std::span<const model::Lease> leases) const {
+  Indices indices;
+  for (const model::Lease& lease : leases) {
+    for (const model::GpuId& id : lease.gpus) {
+      if (const auto* gpu = service_.ledger().gpu(id)) indices.emplace(id, gpu->index);
+    }
+  }
+  return indices;
+}
+
+boost::json::object Api::shown(const service::LeaseAnswer& answer, const Caller& caller) const {
+  LeaseShown how{.injection = nullptr, .now = now_(), .admin = caller.admin(),
+                 .show = settings_.show_holders, .indices = nullptr};
+  Indices indices;
+  if (answer.waiting) {
+    indices = indices_of(answer.waiting->blocked_by);
+    how.indices = &indices;
+  }
+  if (!injectable(answer.lease)) return lease_json(answer, how);
   const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
-  return lease_json(answer, injection ? &*injection : nullptr, now_());
+  if (injection) how.injection = &*injection;
+  return lease_json(answer, how);
 }
 
 void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups) {
@@ -65,16 +81,13 @@ void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const st
   GPUHUB_ASSERT(refusal.ledger.has_value());
   const Problem which = problem_of(refusal.ledger->reason);
   boost::json::object more;
-  if (which == Problem::no_gpu_free) {
-    std::map<model::GpuId, int> indices;
-    for (const auto& use : service_.ledger().gpus()) {
-      indices.emplace(use.gpu->info.id, use.gpu->index);
-    }
-    more = holders_json(refusal.blocked_by, indices,
-                        {!call.caller, groups, settings_.show_holders});
+  if (which == Problem::no_gpu_free || which == Problem::queue_full) {
+    more = holders_json(refusal.blocked_by, indices_of(refusal.blocked_by),
+                        {call.caller.admin(), groups, settings_.show_holders});
+    if (which == Problem::queue_full) more["waiting"] = service_.ledger().queue().size();
   } else if (!refusal.blocked_by.empty() &&
              (which == Problem::owner_active || which == Problem::owner_ending)) {
-    more["lease"] = shown(as_answer(refusal.blocked_by.front()));
+    more["lease"] = shown(as_answer(refusal.blocked_by.front()), call.caller);
   }
   call.respond(problem(which, refusal.ledger->detail, std::move(more)));
 }
@@ -82,16 +95,14 @@ void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const st
 std::optional<model::LeaseId> Api::own_lease(Call& call) const {
   auto id = model::LeaseId::parse(call.name);
   const model::Lease* lease = id ? service_.ledger().find(*id) : nullptr;
-  const bool own =
-      lease != nullptr && (!call.caller || lease->request.owner.hub == *call.caller);
-  if (own) return id;
+  if (lease != nullptr && call.caller.owns(lease->request.owner)) return id;
   call.respond(problem(Problem::not_found, "there is no such lease"));
   return std::nullopt;
 }
 
 void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer) {
   if (!answer) return refuse(call, answer.error(), {});
-  call.respond(json_answer(200, shown(*answer)));
+  call.respond(json_answer(200, shown(*answer, call.caller)));
 }
 
 // A grant that no engine setting can bring into a container is taken back at once: the caller could
@@ -99,7 +110,9 @@ void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Ref
 void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
   const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
   if (injection || !injectable(answer.lease)) {
-    return call.respond(json_answer(answer.existed ? 200 : 201, shown(answer)));
+    const bool waits = answer.lease.state == model::LeaseState::queued;
+    return call.respond(
+        json_answer(answer.existed ? 200 : waits ? 202 : 201, shown(answer, call.caller)));
   }
   const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
   service_.release(answer.lease.id,
@@ -109,7 +122,7 @@ void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
 }
 
 void Api::ask(Call call) {
-  if (call.caller && names_hub(call.request.body)) {
+  if (!call.caller.admin() && names_hub(call.request.body)) {
     return call.respond(problem(Problem::forbidden,
                                 "owner.hub comes from the socket; leave it out"));
   }
@@ -131,15 +144,28 @@ void Api::get_leases(Call call) {
   };
   service_.leases(std::move(keep), [this, call = std::move(call)](auto found) mutable {
     boost::json::array leases;
-    for (const service::LeaseAnswer& one : found) leases.push_back(shown(one));
+    for (const service::LeaseAnswer& one : found) leases.push_back(shown(one, call.caller));
     call.respond(json_answer(200, {{"leases", std::move(leases)}}));
   });
 }
 
 void Api::get_lease(Call call) {
+  const auto wait = read_lease_wait(call.request.target);
+  if (!wait) return call.respond(bad_request(wait.error()));
   const auto id = own_lease(call);
   if (!id) return;
-  service_.lease(*id, [this, call = std::move(call)](auto answer) mutable {
+  auto give = [this, call = std::move(call)](auto answer) mutable {
+    give_lease(std::move(call), std::move(answer));
+  };
+  if (wait->seconds == 0) return service_.lease(*id, std::move(give));
+  const auto until = now_().at + std::chrono::seconds{wait->seconds};
+  polls_.add(*id, wait->revision, until, std::move(give));
+}
+
+void Api::renew(Call call) {
+  const auto id = own_lease(call);
+  if (!id) return;
+  service_.renew(*id, [this, call = std::move(call)](auto answer) mutable {
     give_lease(std::move(call), std::move(answer));
   });
 }

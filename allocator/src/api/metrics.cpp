@@ -4,15 +4,16 @@
 #include <array>
 #include <format>
 
+#include "api/write.hpp"
 #include "model/assert.hpp"
 
 namespace gpuhub::api {
 namespace {
-constexpr std::array<MetricKind, 25> kinds{{
+constexpr std::array<MetricKind, 28> kinds{{
     {"gpuhub_build_info", "gauge", "Always 1; the version stands in the label."},
     {"gpuhub_ready", "gauge", "1 if all checks are good: new leases are granted."},
     {"gpuhub_check_ok", "gauge", "1 if this check of /readyz is good."},
-    {"gpuhub_gpus", "gauge", "GPUs by state: ok, or missing from the inventory."},
+    {"gpuhub_gpus", "gauge", "GPUs by state: ok, draining, faulty, or missing from the inventory."},
     {"gpuhub_slots", "gauge", "Slots of all GPUs that are there."},
     {"gpuhub_slots_used", "gauge", "Live leases and conflicts, once for each GPU they hold."},
     {"gpuhub_gpu_slots", "gauge", "Slots of one GPU."},
@@ -21,10 +22,13 @@ constexpr std::array<MetricKind, 25> kinds{{
     {"gpuhub_gpu_memory_used_bytes", "gauge", "Memory used on the GPU, as NVML says."},
     {"gpuhub_leases", "gauge", "Live leases by state."},
     {"gpuhub_conflicts", "gauge", "Containers that hold GPUs without a lease."},
+    {"gpuhub_gpu_foreign", "gauge", "Containers without a lease that use one GPU."},
     {"gpuhub_leases_granted_total", "counter", "Leases granted since start."},
+    {"gpuhub_leases_queued_total", "counter", "Asks that had to wait."},
     {"gpuhub_requests_refused_total", "counter", "Asks that the ledger refused."},
     {"gpuhub_leases_ended_total", "counter", "Leases ended, by reason."},
     {"gpuhub_conflicts_seen_total", "counter", "Conflicts seen."},
+    {"gpuhub_gpu_faults_total", "counter", "Faults of GPUs noted."},
     {"gpuhub_commits_total", "counter", "Commits to the store."},
     {"gpuhub_records_total", "counter", "Records written to the store."},
     {"gpuhub_runtime_events_total", "counter", "Events of the container engine."},
@@ -87,11 +91,12 @@ void write_readiness(Writer& to, const MetricsInput& input) {
 }
 
 void write_totals(Writer& to, const MetricsInput& input) {
-  int there = 0, slots = 0, used = 0;
+  int slots = 0, used = 0;
+  std::map<std::string_view, int> states{{"ok", 0}, {"draining", 0}, {"faulty", 0}, {"missing", 0}};
   std::size_t conflicts = 0;
   std::vector<model::ContainerId> seen;
   for (const service::GpuView& view : input.gpus) {
-    there += view.gpu.present ? 1 : 0;
+    ++states[gpu_state(view.gpu)];
     slots += view.gpu.present ? view.gpu.slots : 0;
     used += view.leases_used + static_cast<int>(view.conflicts.size());
     for (const model::Conflict& conflict : view.conflicts) seen.push_back(conflict.container);
@@ -99,14 +104,13 @@ void write_totals(Writer& to, const MetricsInput& input) {
   std::ranges::sort(seen);
   conflicts = seen.size() - std::ranges::unique(seen).size();
   to.open("gpuhub_gpus");
-  to.line("state=\"ok\"", there);
-  to.line("state=\"missing\"", static_cast<int>(input.gpus.size()) - there);
+  for (const auto& [state, count] : states) to.line(std::format("state=\"{}\"", state), count);
   to.one("gpuhub_slots", slots);
   to.one("gpuhub_slots_used", used);
   to.one("gpuhub_conflicts", as_double(conflicts));
   to.open("gpuhub_leases");
   using enum model::LeaseState;
-  for (const auto state : {granted, active, ending}) {
+  for (const auto state : {queued, granted, active, ending}) {
     const auto found = input.leases.find(state);
     to.line(std::format("state=\"{}\"", model::to_string(state)),
             found == input.leases.end() ? 0 : as_double(found->second));
@@ -118,6 +122,11 @@ void write_gpus(Writer& to, const MetricsInput& input) {
   for (const auto& view : input.gpus) to.line(gpu_labels(view.gpu), view.gpu.slots);
   to.open("gpuhub_gpu_leases");
   for (const auto& view : input.gpus) to.line(gpu_labels(view.gpu), view.leases_used);
+  to.open("gpuhub_gpu_foreign");
+  for (const auto& view : input.gpus) {
+    to.line(gpu_labels(view.gpu), as_double(static_cast<std::uint64_t>(std::ranges::count_if(
+                                      view.foreign, [](const auto& f) { return !f.watches; }))));
+  }
   const auto load = [&input](const service::GpuView& view) {
     const auto found = input.loads.find(view.gpu.info.id);
     return found == input.loads.end() ? model::GpuLoad{} : found->second;
@@ -135,6 +144,8 @@ void write_gpus(Writer& to, const MetricsInput& input) {
 
 void write_counters(Writer& to, const service::Counters& from) {
   to.one("gpuhub_leases_granted_total", as_double(from.granted));
+  to.one("gpuhub_leases_queued_total", as_double(from.queued));
+  to.one("gpuhub_gpu_faults_total", as_double(from.gpu_faults));
   to.one("gpuhub_requests_refused_total", as_double(from.refused));
   to.open("gpuhub_leases_ended_total");
   for (std::size_t i = 0; i < from.ended_by_reason.size(); ++i) {

@@ -8,7 +8,7 @@
 
 namespace gpuhub::api {
 namespace {
-constexpr std::array<ProblemKind, 18> kinds{{
+constexpr std::array<ProblemKind, 19> kinds{{
     {Problem::bad_request, "bad-request", 400, "The request cannot be understood"},
     {Problem::forbidden, "forbidden", 403, "Not allowed for this caller"},
     {Problem::not_found, "not-found", 404, "There is no such thing"},
@@ -17,6 +17,7 @@ constexpr std::array<ProblemKind, 18> kinds{{
     {Problem::too_large, "too-large", 413, "The request's body is too large"},
     {Problem::head_too_large, "head-too-large", 431, "The request's head is too large"},
     {Problem::no_gpu_free, "no-gpu-free", 409, "No GPU is free"},
+    {Problem::queue_full, "queue-full", 409, "As many wait as may"},
     {Problem::owner_active, "owner-active", 409, "The owner holds an active lease"},
     {Problem::owner_ending, "owner-ending", 409, "The owner's older lease is ending"},
     {Problem::lease_state, "lease-state", 409, "The lease is not in a state for this"},

@@ -15,7 +15,7 @@ namespace gpuhub::api {
 
 enum class Problem : std::uint8_t {
   bad_request, forbidden, not_found, method_not_allowed, timeout, too_large, head_too_large,
-  no_gpu_free, owner_active, owner_ending, lease_state, stale_epoch, request_reused,
+  no_gpu_free, queue_full, owner_active, owner_ending, lease_state, stale_epoch, request_reused,
   inventory_source, impossible, too_many_requests, not_ready, internal
 };
 

@@ -1,6 +1,7 @@
 #include "api/requests.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <format>
 
 #include "config/config.hpp"
@@ -62,16 +63,23 @@ Read<T> read_body(std::string_view body, Fill fill) {
   return std::move(*value);
 }
 
+// Of a person of this host only the server's name is read: who that is, the socket tells.
 std::optional<model::Owner> read_owner(Object& top, const Caller& caller,
                                        std::vector<std::string>& groups) {
-  auto owner = top.object("owner", Need::required);
-  if (!owner) return std::nullopt;
-  const auto name = owner->text("user", Need::required, user);
+  auto owner = top.object("owner", caller.account ? Need::optional : Need::required);
+  if (!owner) {
+    if (!caller.account) return std::nullopt;
+    return model::Owner{*caller.hub, *caller.account, ""};
+  }
   const auto named = owner->text("server", Need::optional, server);
-  groups = owner->texts("groups", Need::optional, user).value_or(std::vector<std::string>{});
+  std::optional<std::string> name = caller.account;
+  if (!name) {
+    name = owner->text("user", Need::required, user);
+    groups = owner->texts("groups", Need::optional, user).value_or(std::vector<std::string>{});
+  }
   std::optional<std::string> hub;
-  if (caller) {
-    hub = caller->str();
+  if (caller.hub) {
+    hub = caller.hub->str();
   } else {
     hub = owner->has("hub") ? owner->text("hub", Need::required, hub_name)
                             : std::optional{std::string{local_hub}};
@@ -137,12 +145,18 @@ std::optional<model::GpuInfo> read_gpu(Object& gpu) {
 }
 }  // namespace
 
-std::optional<Caller> parse_role(std::string_view role) {
+bool Caller::owns(const model::Owner& owner) const {
+  if (admin()) return true;
+  return owner.hub == *hub && (!account || owner.user == *account);
+}
+
+std::optional<Caller> parse_role(std::string_view role, const std::string& account) {
   if (role == "admin") return Caller{};
+  if (role == local_hub) return Caller{model::HubName::parse(local_hub), account};
   if (!role.starts_with("hub:")) return std::nullopt;
   auto hub = model::HubName::parse(role.substr(4));
   if (!hub) return std::nullopt;
-  return Caller{std::move(*hub)};
+  return Caller{std::move(hub), {}};
 }
 
 Read<model::Request> read_ask(std::string_view body, const Caller& caller) {
@@ -153,13 +167,15 @@ Read<model::Request> read_ask(std::string_view body, const Caller& caller) {
     auto want = read_want(top);
     const auto how = top.text("mode", Need::optional, mode);
     auto wanted = top.texts("capabilities", Need::optional, capability);
+    const auto wait = top.yes_no("wait");
     if (!id || !owner || !want) return std::nullopt;
     return model::Request{.id = *model::RequestId::parse(*id),
                           .owner = std::move(*owner),
                           .groups = std::move(groups),
                           .want = std::move(*want),
                           .mode = *model::parse_mode(how.value_or("shared")),
-                          .capabilities = std::move(wanted).value_or(std::vector<std::string>{})};
+                          .capabilities = std::move(wanted).value_or(std::vector<std::string>{}),
+                          .wait = wait.value_or(false)};
   });
 }
 
@@ -191,18 +207,49 @@ Read<std::vector<model::GpuInfo>> read_listed(std::string_view body) {
   });
 }
 
-Read<model::GpuSetting> read_gpu_setting(std::string_view body, const model::GpuId& gpu) {
-  return read_body<model::GpuSetting>(body, [&](Object& top) -> std::optional<model::GpuSetting> {
-    model::GpuSetting setting{gpu, top.integer("slots", Need::optional, 1, model::slots_max),
-                              top.text("label", Need::optional, label)};
-    if (!top.has("slots") && !top.has("label")) top.fault("", "expected slots, label or both");
-    return setting;
+Read<GpuChange> read_gpu_change(std::string_view body, const model::GpuId& gpu) {
+  return read_body<GpuChange>(body, [&](Object& top) -> std::optional<GpuChange> {
+    GpuChange change{{gpu, top.integer("slots", Need::optional, 1, model::slots_max),
+                      top.text("label", Need::optional, label), top.yes_no("drain")},
+                     top.truth("clear_fault")};
+    const auto keys = {"slots", "label", "drain", "clear_fault"};
+    if (std::ranges::none_of(keys, [&](const char* key) { return top.has(key); })) {
+      top.fault("", "expected slots, label, drain or clear_fault");
+    }
+    return change;
   });
+}
+
+Read<LeaseWait> read_lease_wait(const http::Target& target) {
+  LeaseWait wait;
+  JsonFaults faults;
+  std::set<std::string> seen;
+  for (const auto& [key, value] : target.query) {
+    if (!seen.insert(key).second) {
+      faults.push_back({"?" + key, "stands there twice"});
+    } else if (key == "revision" && value.size() <= 64) {
+      wait.revision = value;
+    } else if (key == "wait") {
+      const auto [end, error] =
+          std::from_chars(value.data(), value.data() + value.size(), wait.seconds);
+      const bool whole = error == std::errc{} && end == value.data() + value.size();
+      if (!whole || wait.seconds < 1 || wait.seconds > wait_max_s) {
+        faults.push_back({"?wait", std::format("not allowed; allowed: 1 to {}", wait_max_s)});
+      }
+    } else {
+      faults.push_back({"?" + key, "unknown parameter; allowed: wait, revision"});
+    }
+  }
+  if (!seen.contains("wait") && seen.contains("revision")) {
+    faults.push_back({"?revision", "goes with wait"});
+  }
+  if (!faults.empty()) return std::unexpected{std::move(faults)};
+  return wait;
 }
 
 bool LeaseFilter::keeps(const model::Lease& lease, const Caller& caller) const {
   const model::Owner& owner = lease.request.owner;
-  if (caller && owner.hub != *caller) return false;
+  if (!caller.owns(owner)) return false;
   if (state != State::all && lease.live() != (state == State::live)) return false;
   return (!user || *user == owner.user) && (!server || *server == owner.server);
 }

@@ -11,11 +11,17 @@
 
 namespace gpuhub::api {
 
-// Who calls, by the socket: nullopt means admin, else this hub.
-using Caller = std::optional<model::HubName>;
-// "admin" or "hub:NAME"; anything else is nullopt.
-std::optional<Caller> parse_role(std::string_view role);
-inline constexpr std::string_view local_hub = "local";  // owner.hub of an admin who names none
+// Who calls, by the socket and, on the one for people of this host, by the peer's account.
+struct Caller {
+  std::optional<model::HubName> hub;   // nullopt: the admin
+  std::optional<std::string> account;  // one person of this host, and no other
+  bool admin() const { return !hub; }
+  // May this caller see and end the lease?
+  bool owns(const model::Owner& owner) const;
+};
+// "admin", "hub:NAME" or "local" (then `account` is the caller's); anything else is nullopt.
+std::optional<Caller> parse_role(std::string_view role, const std::string& account = {});
+inline constexpr std::string_view local_hub = "local";  // owner.hub of who comes without a hub
 
 template <typename T>
 using Read = std::expected<T, JsonFaults>;
@@ -27,8 +33,20 @@ struct BindBody {
 };
 Read<BindBody> read_bind(std::string_view body);
 Read<std::vector<model::GpuInfo>> read_listed(std::string_view body);
-// At least one of slots and label.
-Read<model::GpuSetting> read_gpu_setting(std::string_view body, const model::GpuId& gpu);
+struct GpuChange {
+  model::GpuSetting setting;
+  bool clear_fault = false;
+};
+// At least one of slots, label, drain and clear_fault.
+Read<GpuChange> read_gpu_change(std::string_view body, const model::GpuId& gpu);
+
+// GET /v1/leases/{id}?wait=SECONDS&revision=TEXT
+inline constexpr int wait_max_s = 50;  // below the server's limit for an answer
+struct LeaseWait {
+  int seconds = 0;                     // 0: answer at once
+  std::optional<std::string> revision;
+};
+Read<LeaseWait> read_lease_wait(const http::Target& target);
 
 // GET /v1/leases?state=live|ended|all&user=&server=; faults name the parameter as "?state".
 struct LeaseFilter {

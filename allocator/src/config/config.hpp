@@ -18,6 +18,7 @@ namespace gpuhub::config {
 enum class TlsMode : std::uint8_t { none, files, self_signed, behind_proxy };
 enum class ShowHolders : std::uint8_t { all, group, none };
 enum class Conflicts : std::uint8_t { report, stop };
+enum class ForeignUse : std::uint8_t { avoid, count };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 enum class Source : std::uint8_t { nvml, listed };
@@ -44,12 +45,27 @@ struct Allocator {
   LogLevel log = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };
+struct Queue {
+  bool enabled = true;                 // false: what does not fit now is refused at once
+  int max = 100;                       // waiting at once
+  model::Duration timeout{24 * 3'600'000};     // the longest wait
+  model::Duration renew_timeout{300'000};
+  model::Duration reserve_after{900'000};
+};
+struct Local {                         // people of this host, without a hub
+  bool enabled = false;
+  std::string group = "docker";        // of the host: whose members may ask
+};
 struct Gpus {
   Source source = Source::nvml;
   std::string policy = "least_used";
   int slots = 1;
   Driver driver = Driver::automatic;
   std::vector<std::string> capabilities{"compute", "utility"};
+  ForeignUse foreign = ForeignUse::avoid;
+  std::vector<std::string> watchers;         // containers or images that only watch
+  model::Duration fault_quiet{600'000};
+  std::vector<int> ignore_xids;              // more that are the application's own fault
   std::vector<model::GpuSetting> overrides;  // distinct GPUs
   std::vector<model::GpuInfo> listed;        // distinct GPUs
 };
@@ -79,6 +95,8 @@ struct Config {
   Hub hub;
   Tls tls;
   Allocator allocator;
+  Queue queue;
+  Local local;
   Gpus gpus;
   std::optional<Simulation> simulation;  // set: the GPUs are made up
   Notebook notebook;

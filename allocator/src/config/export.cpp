@@ -96,6 +96,9 @@ std::string hub_json(const Config& config) {
        {"profiles", profiles_of(config)},
        {"allocator", {{"socket", "/run/gpuhub/hub/allocator.sock"},
                       {"bind_timeout_s", config.allocator.bind_timeout.count() / 1000}}},
+       {"queue", {{"enabled", config.queue.enabled},
+                  {"max", config.queue.max},
+                  {"renew_timeout_s", config.queue.renew_timeout.count() / 1000}}},
        {"auth", json::object{{"method", config.auth.method}}},
        {"tls", json::object{{"mode", to_string(config.tls.mode)}}},
        {"public_url", public_url(config)}});
@@ -120,6 +123,8 @@ std::string compose_env(const Config& config) {
   line("DRIVER", to_string(config.gpus.driver));
   line("SOURCE", to_string(config.gpus.source));
   line("PUBLIC_URL", public_url(config));
+  line("LOCAL", config.local.enabled ? "true" : "");
+  line("LOCAL_GROUP", config.local.group);
   return out;
 }
 

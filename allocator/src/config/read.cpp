@@ -37,6 +37,8 @@ Config read_all(const toml::table* document, Reading& reading) {
   config.hub = read_hub(root.table("hub"));
   config.tls = read_tls(root.table("tls"));
   config.allocator = read_allocator(root.table("allocator"));
+  config.queue = read_queue(root.table("queue"));
+  config.local = read_local(root.table("local"));
   config.gpus = read_gpus(root.table("gpus"), simulated);
   Simulation simulation = read_simulation(root.table("simulation"));
   if (simulated) config.simulation = std::move(simulation);

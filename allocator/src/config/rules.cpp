@@ -67,6 +67,9 @@ bool is_loopback(std::string_view ip) {
 const TextRule hub_name{model::HubTag::valid, "1 to 32 of a-z, 0-9 and -"};
 const TextRule address{good_address, R"(an IP address, e.g. "127.0.0.1", "0.0.0.0" or "::1")"};
 const TextRule account{good_account, "the name of an account, e.g. \"ana\""};
+const TextRule group{good_account, "the name of a group of this machine, e.g. \"docker\""};
+const TextRule watcher{good_image,
+                       "the name of a container, or of an image without its tag, e.g. \"dcgm-exporter\""};
 const TextRule host_path{is_absolute, "an absolute path, e.g. \"/etc/ssl/hub/fullchain.pem\""};
 const TextRule gpu_id{model::GpuTag::valid,
                       "a GPU's UUID, e.g. \"GPU-1b2c…\", as gpuctl gpus shows it"};

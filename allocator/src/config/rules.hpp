@@ -10,7 +10,7 @@ namespace gpuhub::config::rules {
 bool is_plain_text(std::string_view text, std::size_t most);  // UTF-8, no control characters
 bool is_loopback(std::string_view ip);
 
-extern const TextRule hub_name, address, account, host_path, gpu_id, label, gpu_model, device,
+extern const TextRule hub_name, address, account, group, watcher, host_path, gpu_id, label, gpu_model, device,
     mount, image, slug, display_name, description, capability;
 
 }  // namespace gpuhub::config::rules

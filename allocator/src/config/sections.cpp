@@ -73,6 +73,25 @@ Allocator read_allocator(Table table) {
   return allocator;
 }
 
+Queue read_queue(Table table) {
+  Queue queue;
+  take(queue.enabled, table.boolean("enabled"));
+  take(queue.max, table.integer("max", 1, 10'000));
+  take(queue.timeout, table.duration("timeout", "1m", "365d"));
+  take(queue.renew_timeout, table.duration("renew_timeout", "10s", "24h"));
+  take(queue.reserve_after, table.duration("reserve_after", "0s", "365d"));
+  table.finish();
+  return queue;
+}
+
+Local read_local(Table table) {
+  Local local;
+  take(local.enabled, table.boolean("enabled"));
+  take(local.group, table.text("group", rules::group));
+  table.finish();
+  return local;
+}
+
 Notebook read_notebook(Table table) {
   Notebook notebook;
   notebook.image = "gpuhub/notebook:" GPUHUB_VERSION;

@@ -13,6 +13,8 @@ inline constexpr std::size_t profiles_max = 64;
 Hub read_hub(Table table);
 Tls read_tls(Table table);
 Allocator read_allocator(Table table);
+Queue read_queue(Table table);
+Local read_local(Table table);
 // `simulated`: [simulation] is there.
 Gpus read_gpus(Table table, bool simulated);
 Simulation read_simulation(Table table);

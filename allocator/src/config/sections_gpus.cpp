@@ -17,6 +17,8 @@ constexpr std::array<std::pair<std::string_view, Driver>, 4> driver_names{
      {"cdi", Driver::cdi},
      {"nvidia", Driver::nvidia},
      {"devices", Driver::devices}}};
+constexpr std::array<std::pair<std::string_view, ForeignUse>, 2> foreign_names{
+    {{"avoid", ForeignUse::avoid}, {"count", ForeignUse::count}}};
 constexpr std::array<std::pair<std::string_view, model::Mode>, 2> mode_names{
     {{"shared", model::Mode::shared}, {"exclusive", model::Mode::exclusive}}};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 1> policy_names{
@@ -54,7 +56,7 @@ void read_override(Table& table, Gpus& gpus, std::set<std::string>& seen) {
   const auto uuid = read_uuid(table, seen);
   auto slots = table.integer("slots", 1, model::slots_max);
   auto label = table.text("label", rules::label);
-  if (uuid) gpus.overrides.push_back({*uuid, slots, std::move(label)});
+  if (uuid) gpus.overrides.push_back({*uuid, slots, std::move(label), {}});
 }
 
 void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
@@ -135,6 +137,10 @@ Gpus read_gpus(Table table, bool simulated) {
   take(gpus.slots, table.integer("slots", 1, model::slots_max));
   take(gpus.driver, table.choice<Driver>("driver", driver_names));
   take(gpus.capabilities, table.texts("capabilities", rules::capability));
+  take(gpus.foreign, table.choice<ForeignUse>("foreign", foreign_names));
+  take(gpus.watchers, table.texts("watchers", rules::watcher));
+  take(gpus.fault_quiet, table.duration("fault_quiet", "1s", "30d"));
+  take(gpus.ignore_xids, table.integers("ignore_xids", 1, 100'000));
   std::set<std::string> overridden, listed;
   table.tables("override", [&](Table& one) { read_override(one, gpus, overridden); });
   table.tables("listed", [&](Table& one) { read_listed(one, gpus, listed); });

@@ -88,32 +88,53 @@ std::optional<std::string> Table::text(std::string_view key, const TextRule& rul
   return text_of(*node, joined(key), rule);
 }
 
-std::optional<std::vector<std::string>> Table::texts(std::string_view key, const TextRule& rule) {
+template <typename T, typename Read>
+std::optional<std::vector<T>> Table::elements(std::string_view key, std::string_view allowed,
+                                              Read read) {
   const toml::node* node = known(key);
   if (node == nullptr) return std::nullopt;
   const toml::array* array = node->as_array();
   if (array == nullptr) {
     wrong(*node, joined(key), shown(*node) + " is not an array",
-          std::format("an array, of each: {}", rule.allowed));
+          std::format("an array, of each: {}", allowed));
     return std::nullopt;
   }
-  std::vector<std::string> out;
+  std::vector<T> out;
   bool good = true;
   for (std::size_t i = 0; i < array->size(); ++i) {
-    auto text = text_of(*array->get(i), std::format("{}[{}]", joined(key), i), rule);
-    good = good && text.has_value();
-    if (text) out.push_back(std::move(*text));
+    std::optional<T> one = read(*array->get(i), std::format("{}[{}]", joined(key), i));
+    good = good && one.has_value();
+    if (one) out.push_back(std::move(*one));
   }
   if (!good) return std::nullopt;
   return out;
 }
 
+std::optional<std::vector<std::string>> Table::texts(std::string_view key, const TextRule& rule) {
+  return elements<std::string>(key, rule.allowed,
+                               [&](const toml::node& node, const std::string& at) {
+                                 return text_of(node, at, rule);
+                               });
+}
+
+std::optional<std::vector<int>> Table::integers(std::string_view key, int least, int most) {
+  return elements<int>(key, std::format("{} to {}", least, most),
+                       [&](const toml::node& node, const std::string& at) {
+                         return integer_of(node, at, least, most);
+                       });
+}
+
 std::optional<int> Table::integer(std::string_view key, int least, int most) {
   const toml::node* node = known(key);
   if (node == nullptr) return std::nullopt;
-  const auto number = node->value_exact<std::int64_t>();
+  return integer_of(*node, joined(key), least, most);
+}
+
+std::optional<int> Table::integer_of(const toml::node& node, const std::string& key, int least,
+                                     int most) {
+  const auto number = node.value_exact<std::int64_t>();
   if (number && *number >= least && *number <= most) return static_cast<int>(*number);
-  wrong(*node, joined(key), shown(*node) + (number ? " is out of range" : " is not a whole number"),
+  wrong(node, key, shown(node) + (number ? " is out of range" : " is not a whole number"),
         std::format("{} to {}", least, most));
   return std::nullopt;
 }

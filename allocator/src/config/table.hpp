@@ -45,6 +45,7 @@ class Table {
   std::optional<std::string> text(std::string_view key, const TextRule& rule);
   std::optional<std::vector<std::string>> texts(std::string_view key, const TextRule& rule);
   std::optional<int> integer(std::string_view key, int least, int most);
+  std::optional<std::vector<int>> integers(std::string_view key, int least, int most);
   std::optional<double> number(std::string_view key, double least, double most);
   std::optional<bool> boolean(std::string_view key);
   std::optional<model::Duration> duration(std::string_view key, std::string_view least,
@@ -68,6 +69,11 @@ class Table {
  private:
   const toml::node* known(std::string_view key);  // null: absent
   void wrong(const toml::node& node, std::string key, std::string what, std::string allowed);
+  // The elements of an array, each by `read`; nullopt: absent, or one of them is wrong.
+  template <typename T, typename Read>
+  std::optional<std::vector<T>> elements(std::string_view key, std::string_view allowed, Read read);
+  std::optional<int> integer_of(const toml::node& node, const std::string& key, int least,
+                                int most);
   std::optional<std::string> text_of(const toml::node& node, const std::string& key,
                                      const TextRule& rule);
   std::string joined(std::string_view key) const;

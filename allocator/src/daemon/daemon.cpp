@@ -53,7 +53,15 @@ ledger::Settings ledger_settings(const config::Config& config, const model::Host
                        .default_slots = config.gpus.slots,
                        .gpus = {},
                        .history_max = static_cast<std::size_t>(config.allocator.history),
-                       .default_capabilities = config.gpus.capabilities};
+                       .default_capabilities = config.gpus.capabilities,
+                       .queue = {.enabled = config.queue.enabled,
+                                 .max = static_cast<std::size_t>(config.queue.max),
+                                 .timeout = config.queue.timeout,
+                                 .renew_timeout = config.queue.renew_timeout,
+                                 .reserve_after = config.queue.reserve_after},
+                       .avoid_foreign = config.gpus.foreign == config::ForeignUse::avoid,
+                       .watchers = config.gpus.watchers,
+                       .fault_quiet = config.gpus.fault_quiet};
   for (const model::GpuSetting& one : config.gpus.overrides) out.gpus.emplace(one.gpu, one);
   return out;
 }
@@ -151,7 +159,9 @@ std::expected<void, Failure> Daemon::Parts::open_sockets() {
   };
   api = std::make_unique<api::Api>(
       *service, facts,
-      api::Settings{options.host_name, config.allocator.show_holders, config.gpus.source},
+      api::Settings{.host = options.host_name,
+                    .show_holders = config.allocator.show_holders,
+                    .source = config.gpus.source},
       [this] { return now(); }, [this] { return server->counters(); });
   auto opened = http::Server::create(
       loop,
@@ -208,9 +218,10 @@ void Daemon::Parts::see(Sight sight) {
 
 void Daemon::Parts::pump() {
   service->pump();
+  api->pump();
   milliseconds next = tick_max;
-  if (const auto due = service->next_deadline()) {
-    next = std::clamp(milliseconds{*due - now().at}, milliseconds{1}, tick_max);
+  for (const auto due : {service->next_deadline(), api->next_deadline()}) {
+    if (due) next = std::clamp(milliseconds{*due - now().at}, milliseconds{1}, next);
   }
   tick->set(next);
 }

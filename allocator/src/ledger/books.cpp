@@ -1,6 +1,7 @@
 #include "ledger/books.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/assert.hpp"
 
@@ -15,7 +16,15 @@ void drop(std::map<Key, std::set<Seq>>& index, const Key& key, Seq seq) {
   if (at->second.empty()) index.erase(at);
 }
 
+template <typename Deadlines>
+std::optional<model::Instant> first_of(const Deadlines& deadlines) {
+  if (deadlines.empty()) return std::nullopt;
+  return deadlines.begin()->first;
+}
+
 }  // namespace
+
+// ---- leases ----------------------------------------------------------------------------------
 
 const model::Lease* Books::find(const model::LeaseId& id) const {
   const auto at = by_id_.find(id);
@@ -55,6 +64,13 @@ std::vector<const model::Lease*> Books::all() const {
   return found;
 }
 
+std::vector<const model::Lease*> Books::live() const {
+  std::vector<const model::Lease*> found;
+  found.reserve(live_.size());
+  for (const Seq seq : live_) found.push_back(&leases_.at(seq));
+  return found;
+}
+
 void Books::put(const model::Lease& lease) {
   const auto [at, fresh] = by_id_.try_emplace(lease.id, next_);
   const Seq seq = at->second;
@@ -70,25 +86,46 @@ void Books::put(const model::Lease& lease) {
 void Books::index(Seq seq, const model::Lease& lease) {
   by_request_.insert_or_assign(lease.request.id, seq);
   if (!lease.live()) {
-    if (end_of_.try_emplace(seq, next_end_).second) ended_.emplace(next_end_++, seq);
+    if (!end_of_.try_emplace(seq, next_end_).second) return;
+    ended_.emplace(next_end_++, seq);
+    history.add(lease);
     return;
   }
+  live_.insert(seq);
   live_by_owner_[lease.request.owner].insert(seq);
-  for (const auto& gpu : lease.gpus) live_by_gpu_[gpu].insert(seq);
+  if (lease.state == model::LeaseState::queued) {
+    queue_.insert(seq);
+    patience_.emplace(patience(seq, lease), seq);
+    return;
+  }
+  for (const auto& gpu : lease.gpus) {
+    live_by_gpu_[gpu].insert(seq);
+    room.take(gpu, lease.request.mode);
+  }
   if (lease.container) {
     const bool alone = live_by_container_.emplace(*lease.container, seq).second;
     GPUHUB_ASSERT(alone);
   }
-  if (lease.state == model::LeaseState::granted) unbound_.emplace(lease.bind_expires_at, seq);
+  if (lease.state == model::LeaseState::granted) unbound_.emplace(*lease.bind_expires_at, seq);
 }
 
 void Books::unindex(Seq seq, const model::Lease& lease) {
   by_request_.erase(lease.request.id);
   if (!lease.live()) return;
+  live_.erase(seq);
   drop(live_by_owner_, lease.request.owner, seq);
-  for (const auto& gpu : lease.gpus) drop(live_by_gpu_, gpu, seq);
+  if (lease.state == model::LeaseState::queued) {
+    queue_.erase(seq);
+    patience_.erase({patience(seq, lease), seq});
+    renew_by_.erase(seq);
+    return;
+  }
+  for (const auto& gpu : lease.gpus) {
+    drop(live_by_gpu_, gpu, seq);
+    room.give(gpu, lease.request.mode);
+  }
   if (lease.container) live_by_container_.erase(*lease.container);
-  if (lease.state == model::LeaseState::granted) unbound_.erase({lease.bind_expires_at, seq});
+  if (lease.state == model::LeaseState::granted) unbound_.erase({*lease.bind_expires_at, seq});
 }
 
 void Books::order_ends() {
@@ -99,9 +136,11 @@ void Books::order_ends() {
   std::ranges::sort(ends);
   ended_.clear();
   end_of_.clear();
+  history = {};
   for (const auto& [wall, seq] : ends) {
     end_of_.emplace(seq, next_end_);
     ended_.emplace(next_end_++, seq);
+    history.add(leases_.at(seq));
   }
 }
 
@@ -129,40 +168,90 @@ std::vector<model::LeaseId> Books::overdue(model::Instant at) const {
   return found;
 }
 
-std::optional<model::Instant> Books::next_deadline() const {
-  if (unbound_.empty()) return std::nullopt;
-  return unbound_.begin()->first;
+std::optional<model::Instant> Books::next_overdue() const { return first_of(unbound_); }
+
+// ---- the queue -------------------------------------------------------------------------------
+
+std::optional<std::size_t> Books::position(const model::LeaseId& id) const {
+  const auto at = by_id_.find(id);
+  if (at == by_id_.end()) return std::nullopt;
+  const auto in_queue = queue_.find(at->second);
+  if (in_queue == queue_.end()) return std::nullopt;
+  return static_cast<std::size_t>(std::distance(queue_.begin(), in_queue)) + 1;
 }
 
-model::Gpu* Books::gpu(const model::GpuId& id) {
-  const auto at = std::ranges::find(gpus, id, [](const model::Gpu& g) { return g.info.id; });
-  return at == gpus.end() ? nullptr : &*at;
+// How long it may wait from now on.
+model::Instant Books::patience(Seq seq, const model::Lease& lease) const {
+  GPUHUB_ASSERT(lease.queue_expires_at.has_value());
+  const auto renew_by = renew_by_.find(seq);
+  if (renew_by == renew_by_.end()) return *lease.queue_expires_at;
+  return std::min(*lease.queue_expires_at, renew_by->second);
 }
 
-std::vector<policy::GpuUse> Books::uses(const std::set<model::LeaseId>& without) const {
-  std::map<model::GpuId, int> taken;
-  for (const auto& [id, conflict] : conflicts) {
-    for (const auto& gpu : conflict.gpus) ++taken[gpu];
+void Books::renew(const model::LeaseId& id, model::Instant until) {
+  const Seq seq = by_id_.at(id);
+  const model::Lease& lease = leases_.at(seq);
+  GPUHUB_ASSERT(lease.state == model::LeaseState::queued);
+  patience_.erase({patience(seq, lease), seq});
+  renew_by_.insert_or_assign(seq, until);
+  patience_.emplace(patience(seq, lease), seq);
+}
+
+std::optional<model::Instant> Books::renew_by(const model::LeaseId& id) const {
+  const auto at = by_id_.find(id);
+  if (at == by_id_.end()) return std::nullopt;
+  const auto found = renew_by_.find(at->second);
+  if (found == renew_by_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<model::LeaseId> Books::waited_out(model::Instant at) const {
+  std::vector<model::LeaseId> found;
+  for (const auto& [deadline, seq] : patience_) {
+    if (deadline > at) break;
+    found.push_back(leases_.at(seq).id);
   }
-  std::vector<policy::GpuUse> all;
-  all.reserve(gpus.size());
-  for (const model::Gpu& gpu : gpus) {
-    policy::GpuUse use{.gpu = &gpu};
-    if (const auto at = taken.find(gpu.info.id); at != taken.end()) use.conflicts = at->second;
-    for (const model::Lease* lease : live_on(gpu.info.id)) {
-      if (without.contains(lease->id)) continue;
-      ++use.leases;
-      use.exclusive = use.exclusive || lease->request.mode == model::Mode::exclusive;
-    }
-    all.push_back(use);
+  return found;
+}
+
+std::optional<model::Instant> Books::next_waited_out() const { return first_of(patience_); }
+
+// ---- what no lease covers --------------------------------------------------------------------
+
+bool Books::add(const model::Conflict& conflict) {
+  if (!conflicts_.emplace(conflict.container, conflict).second) return false;
+  for (const auto& gpu : conflict.gpus) room.add_conflict(gpu, 1);
+  return true;
+}
+
+bool Books::remove_conflict(const model::ContainerId& id) {
+  const auto at = conflicts_.find(id);
+  if (at == conflicts_.end()) return false;
+  for (const auto& gpu : at->second.gpus) room.add_conflict(gpu, -1);
+  conflicts_.erase(at);
+  return true;
+}
+
+void Books::put(const model::Foreign& foreign) {
+  remove_foreign(foreign.container);
+  foreign_.emplace(foreign.container, foreign);
+  if (foreign.watches) return;
+  for (const auto& gpu : foreign.gpus) room.add_foreign(gpu, 1);
+}
+
+bool Books::remove_foreign(const model::ContainerId& id) {
+  const auto at = foreign_.find(id);
+  if (at == foreign_.end()) return false;
+  if (!at->second.watches) {
+    for (const auto& gpu : at->second.gpus) room.add_foreign(gpu, -1);
   }
-  return all;
+  foreign_.erase(at);
+  return true;
 }
 
 bool Books::held(const model::GpuId& id) const {
-  return live_by_gpu_.contains(id) || std::ranges::any_of(conflicts, [&](const auto& entry) {
-           return std::ranges::contains(entry.second.gpus, id);
-         });
+  const auto* use = room.find(id);
+  return use != nullptr && use->leases + use->conflicts > 0;
 }
 
 }  // namespace gpuhub::ledger

@@ -20,6 +20,31 @@ std::optional<std::uint64_t> serial_of(const model::LeaseId& id) {
   return serial;
 }
 
+// Does this text name the GPU: its UUID, or its index, or either behind a CDI vendor and class?
+bool names(std::string_view text, const model::Gpu& gpu) {
+  if (const auto equals = text.rfind('='); equals != std::string_view::npos) {
+    text.remove_prefix(equals + 1);
+  }
+  if (text == "all" || text == gpu.info.id.str()) return true;
+  int index = -1;
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), index);
+  return error == std::errc{} && end == text.end() && index == gpu.index;
+}
+
+// Is this node (a path in the container or on the host) the GPU's?
+bool is_node(std::string_view path, const model::Gpu& gpu) {
+  if (gpu.info.minor && path == "/dev/nvidia" + std::to_string(*gpu.info.minor)) return true;
+  return std::ranges::any_of(gpu.info.devices, [&](const model::DeviceNode& node) {
+    return path == node.host_path || path == node.container_path;
+  });
+}
+
+std::string_view without_tag(std::string_view image) {
+  const auto slash = image.rfind('/');
+  const auto name = slash == std::string_view::npos ? 0 : slash + 1;
+  return image.substr(0, image.find_first_of(":@", name));
+}
+
 }  // namespace
 
 std::optional<model::Lease> Ledger::Rules::from_labels(const ContainerHolds& holds) const {
@@ -33,25 +58,17 @@ std::optional<model::Lease> Ledger::Rules::from_labels(const ContainerHolds& hol
                   .want = model::WantGpus{*says.gpus}, .mode = *says.mode,
                   .capabilities = settings.default_capabilities},
       .host = settings.host, .epoch = *says.epoch, .state = model::LeaseState::granted,
-      .gpus = *says.gpus,
-      .container = {}, .granted_at = now.at, .bind_expires_at = now.at + settings.bind_timeout,
-      .created_wall = now.wall, .bound_wall = {}, .ended_wall = {}, .reason = {}, .exit_code = {},
-      .oom_killed = {}};
+      .gpus = *says.gpus, .container = {}, .asked_at = now.at, .queue_expires_at = {},
+      .granted_at = now.at, .bind_expires_at = now.at + settings.bind_timeout, .ended_at = {},
+      .created_wall = now.wall, .granted_wall = now.wall, .bound_wall = {}, .ended_wall = {},
+      .reason = {}, .exit_code = {}, .oom_killed = {}};
 }
 
 void Ledger::Rules::note_conflict(const ContainerHolds& holds, std::optional<model::LeaseId> lease,
                                   const std::vector<model::GpuId>& gpus, Applied& into) {
+  know(gpus);
   const model::Conflict conflict{holds.container, holds.name, std::move(lease), gpus, now.wall};
-  if (!books.conflicts.emplace(conflict.container, conflict).second) return;
-  for (const auto& id : gpus) {
-    if (books.gpu(id) == nullptr) {
-      books.gpus.push_back({.info = {.id = id, .model = {}, .memory = {}, .minor = {}, .pci_bus = {},
-                                     .devices = {}, .mounts = {}, .slots = {}},
-                            .index = static_cast<int>(books.gpus.size()), .slots = 1, .label = {},
-                            .present = false});
-    }
-  }
-  into.events.emplace_back(conflict);
+  if (books.add(conflict)) into.events.emplace_back(conflict);
 }
 
 // May the books take this lease in, that only labels tell of? Not one that was forgotten (it ended
@@ -63,13 +80,16 @@ bool Ledger::Rules::may_rebuild(const model::Lease& lease) {
     if (!serial || *serial < next_serial) return false;
     next_serial = *serial + 1;  // an older copy of the store was put back: never give an id twice
   }
-  const auto granted_by_us = [&](const model::Lease* other) { return other->epoch == epoch; };
+  const auto granted_by_us = [&](const model::Lease* other) {
+    return other->holds() && other->epoch == epoch;
+  };
   if (std::ranges::any_of(books.live_of(lease.request.owner), granted_by_us)) return false;
-  for (const auto& use : books.uses()) {
-    if (!use.gpu->present || !std::ranges::contains(lease.gpus, use.gpu->info.id)) continue;
-    const bool alone = use.exclusive || lease.request.mode == model::Mode::exclusive;
-    const bool room = use.free_slots() > 0 && !(alone && use.leases > 0);
-    if (!room && std::ranges::any_of(books.live_on(use.gpu->info.id), granted_by_us)) return false;
+  for (const auto& id : lease.gpus) {
+    const auto* use = books.room.find(id);
+    if (use == nullptr || !use->gpu->present) continue;
+    const bool alone = use->exclusive || lease.request.mode == model::Mode::exclusive;
+    const bool room = use->leases + use->conflicts < use->gpu->slots && !(alone && use->leases > 0);
+    if (!room && std::ranges::any_of(books.live_on(id), granted_by_us)) return false;
   }
   return true;
 }
@@ -82,7 +102,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
     done.lease = bound->id;
     return done;
   }
-  if (books.conflicts.contains(holds.container)) return done;
+  if (books.conflicts().contains(holds.container)) return done;
   const auto id = model::read_labels(holds.labels).lease;
   if (!id) return done;
 
@@ -104,6 +124,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
   }
   // A created one may have been bound in the lost store and be about to start: it holds its GPUs as
   // an unbound grant until then, or until the bind timeout removes it.
+  know(rebuilt->gpus);
   if (holds.started) {
     take_up(*std::move(rebuilt), holds.container, done);
   } else {
@@ -112,10 +133,41 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
   return done;
 }
 
+std::vector<model::GpuId> Ledger::Rules::resolve(const model::GpuClaim& claim) const {
+  std::vector<model::GpuId> found;
+  for (const auto& use : books.room.gpus()) {
+    const model::Gpu& gpu = *use.gpu;
+    if (!gpu.present) continue;
+    const bool named =
+        std::ranges::any_of(claim.names, [&](const auto& name) { return names(name, gpu); });
+    const bool node =
+        std::ranges::any_of(claim.nodes, [&](const auto& path) { return is_node(path, gpu); });
+    if (claim.all || gpu.index < claim.first || named || node) found.push_back(gpu.info.id);
+  }
+  return found;
+}
+
+// Not stored: the runtime tells of it anew after each start, before anything is granted.
+Outcome Ledger::Rules::operator()(const ForeignHolds& holds) {
+  const bool watches =
+      holds.claim.watches || std::ranges::any_of(settings.watchers, [&](const std::string& name) {
+        return name == holds.name || name == without_tag(holds.image);
+      });
+  const auto old = books.foreign().find(holds.container);
+  const auto since = old == books.foreign().end() ? now.wall : old->second.since;
+  books.put({.container = holds.container, .name = holds.name, .image = holds.image,
+             .claim = holds.claim, .watches = watches, .gpus = resolve(holds.claim),
+             .since = since});
+  room_changed = true;
+  return Applied{};
+}
+
 Outcome Ledger::Rules::operator()(const ContainerGone& gone) {
   Applied done;
-  if (books.conflicts.erase(gone.container) > 0) {
+  if (books.remove_foreign(gone.container)) room_changed = true;
+  if (books.remove_conflict(gone.container)) {
     done.events.emplace_back(model::ConflictEnded{gone.container});
+    room_changed = true;
   }
   const auto* lease = books.by_container(gone.container);
   if (lease == nullptr) return done;

@@ -1,21 +1,24 @@
-// The books: who holds which GPU. Deterministic: equal inputs give equal events, byte for byte.
-// `service` owns the only instance. Not thread-safe. Never does I/O, never reads a clock.
+// The books: who holds which GPU, who waits for one. Deterministic: equal inputs give equal events,
+// byte for byte. `service` owns the only instance. Not thread-safe. Never does I/O, never reads a
+// clock.
 #pragma once
 
-#include <cstdint>
-#include <expected>
-#include <map>
 #include <memory>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
+#include <span>
 
-#include "model/lease.hpp"
-#include "model/record.hpp"
+#include "ledger/command.hpp"
+#include "ledger/estimate.hpp"
 #include "policy/policy.hpp"
 
 namespace gpuhub::ledger {
+
+struct QueueSettings {
+  bool enabled = true;                         // false: what does not fit now is refused
+  std::size_t max = 100;                       // waiting at once
+  model::Duration timeout{24 * 3'600'000};     // the longest wait
+  model::Duration renew_timeout{300'000};      // without a sign of life
+  model::Duration reserve_after{900'000};      // from then on nobody passes in a way that delays
+};
 
 struct Settings {
   model::HostName host;
@@ -24,50 +27,18 @@ struct Settings {
   std::map<model::GpuId, model::GpuSetting> gpus;    // [[gpus.override]] of the config
   std::size_t history_max = 10'000;                  // ended leases kept
   std::vector<std::string> default_capabilities{"compute", "utility"};
+  QueueSettings queue;
+  bool avoid_foreign = true;                         // no lease on a GPU that others use
+  std::vector<std::string> watchers;                 // names, or images without tag, of containers
+                                                     // that only watch
+  model::Duration fault_quiet{600'000};              // from the last fault to back in service
 };
 
-// ---- commands -------------------------------------------------------------------------------
-struct Ask { model::Request request; };
-struct Bind { model::LeaseId lease; model::ContainerId container; model::Epoch epoch; };
-// A hint that the owner is done. Ends an unbound grant; a bound lease becomes `ending`.
-struct Release { model::LeaseId lease; };
-// The bind timeout is over and the runtime was asked: there is no container that holds it.
-struct Expire { model::LeaseId lease; };
-// The runtime says: this container holds its GPUs now (running, paused, restarting, or created).
-struct ContainerHolds {
-  model::ContainerId container;
-  std::string name;
-  bool started = true;                // false: created only
-  std::map<std::string, std::string> labels;
-};
-// The runtime says: this container holds nothing any more.
-struct ContainerGone {
-  model::ContainerId container;
-  bool exited = false;                // it ended (else: it is not there any more, end unknown)
-  std::optional<int> exit_code;
-  std::optional<bool> oom_killed;
-};
-struct SetInventory { std::vector<model::GpuInfo> gpus; };
-struct PutListed { std::vector<model::GpuInfo> gpus; };   // SetInventory, and stored
-struct SetGpu { model::GpuSetting setting; };
-using Command = std::variant<Ask, Bind, Release, Expire, ContainerHolds, ContainerGone,
-                             SetInventory, PutListed, SetGpu>;
-
-// ---- results --------------------------------------------------------------------------------
-enum class Reason : std::uint8_t {   // one problem `type` each
-  no_gpu_free, impossible, owner_active, owner_ending, request_reused, unknown_lease, unknown_gpu,
-  lease_state, stale_epoch
-};
-struct Refusal {
-  Reason reason;
-  std::string detail;                       // one sentence a person can act on
-  std::vector<model::LeaseId> blocked_by;   // whose end makes room, or the lease in the way
-};
-struct Applied {
-  std::vector<model::Record> events;        // what changed, in order; to be stored before anybody
-                                            // sees it. May be empty (a retry, a repeated event).
-  std::optional<model::LeaseId> lease;      // the lease asked for, bound, released, adopted …
-  bool existed = false;                     // Ask: the same request id was answered before
+struct Place {             // in the queue
+  std::size_t position;    // from 1
+  std::size_t of;
+  model::Instant renew_by;
+  std::string why;         // what it waits for, one sentence
 };
 
 class Ledger {
@@ -77,29 +48,51 @@ class Ledger {
   ~Ledger();
   Ledger(Ledger&&) noexcept;
 
-  // Applies one command. On Refusal nothing changed. Needs now.at >= the last one (asserted).
-  [[nodiscard]] std::expected<Applied, Refusal> apply(const Command& what, model::Now now);
+  // Applies one command, and grants what fits now to those who wait. On Refusal nothing changed.
+  // Needs now.at >= the last one (asserted).
+  [[nodiscard]] Outcome apply(const Command& what, model::Now now);
 
-  // ---- reading ----
+  // ---- leases ----
   const model::Lease* find(const model::LeaseId& id) const;  // null: unknown
   const model::Lease* find(const model::RequestId& id) const;
-  const model::Gpu* gpu(const model::GpuId& id) const;       // null: unknown
-  std::vector<policy::GpuUse> gpus() const;                  // in index order; pointers live until
-                                                             // the next apply()
-  std::vector<const model::Lease*> leases() const;           // all kept, by granting order
+  std::vector<const model::Lease*> leases() const;           // all kept, in the order of asking
+  std::vector<const model::Lease*> live() const;             // the same without ended ones
   std::vector<const model::Lease*> live_on(const model::GpuId& gpu) const;
+  // Whose container it is: a live, bound lease. Null: none.
+  const model::Lease* by_container(const model::ContainerId& id) const;
+
+  // ---- the queue ----
+  std::vector<const model::Lease*> queue() const;            // in order
+  std::optional<Place> place_of(const model::LeaseId& id) const;  // nullopt: it does not wait
+  // Leases whose end makes room for this one, each once, in index order of their GPUs.
+  std::vector<model::LeaseId> in_the_way_of(const model::Lease& lease) const;
+  // When it will be granted, from `at` on; nullopt: it does not wait, or nothing is known yet. Made
+  // anew for the whole queue at most once a second: see estimate.hpp.
+  std::optional<Estimate> estimate(const model::LeaseId& id, model::Instant at) const;
+
+  // ---- GPUs ----
+  const model::Gpu* gpu(const model::GpuId& id) const;       // null: unknown
+  std::span<const policy::GpuUse> gpus() const;              // in index order; valid until the
+                                                             // next apply()
   std::vector<const model::Conflict*> conflicts() const;
-  // Granted leases whose bind timeout is over at `at`.
+  const model::Conflict* conflict(const model::ContainerId& id) const;  // null: none
+  std::vector<const model::Foreign*> foreign() const;
+  const model::Foreign* foreign(const model::ContainerId& id) const;    // null: none
+
+  // ---- time ----
+  // Granted leases whose bind timeout is over at `at`: for Expire.
   std::vector<model::LeaseId> overdue(model::Instant at) const;
-  // When the next one will be, if any is granted.
-  std::optional<model::Instant> next_deadline() const;
+  std::optional<model::Instant> next_overdue() const;        // when the next one will be
+  std::optional<model::Instant> next_tick() const;           // when Tick has something to do
+
+  bool granting() const;
   const model::Epoch& epoch() const;
   std::uint64_t next_serial() const;
-  // One line for tests and logs: "gpu0: ana active, bo granted | gpu1: - | conflicts: -".
+  // One line for tests and logs: "gpu0: ana active, bo granted | gpu1: - | queue: cy".
   std::string show() const;
 
  private:
-  struct Rules;  // the commands; ledger.cpp
+  struct Rules;  // the commands; rules.hpp
   std::unique_ptr<Rules> rules_;
 };
 

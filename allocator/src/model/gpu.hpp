@@ -12,7 +12,7 @@
 namespace gpuhub::model {
 
 inline constexpr int slots_max = 64;     // per GPU
-inline constexpr std::size_t gpus_max = 1024;  // per inventory
+inline constexpr std::size_t gpus_max = 16'384;  // per inventory
 
 // Where a listed or simulated GPU comes from on the host: what the `devices` driver injects.
 struct DeviceNode {
@@ -40,6 +40,25 @@ struct GpuInfo {
   bool operator==(const GpuInfo&) const = default;
 };
 
+enum class FaultKind : std::uint8_t {
+  xid,      // a critical XID error that is not the application's own
+  lost,     // the driver says that the GPU is lost (it fell off the bus)
+  vanished  // the inventory no longer has it
+};
+struct GpuFault {
+  FaultKind kind = FaultKind::xid;
+  std::optional<int> xid;      // of `xid`
+  std::string detail;          // for people; at most 200 bytes of valid UTF-8
+  bool operator==(const GpuFault&) const = default;
+};
+// Out of service because of a fault. Back by itself at `clears_at`; nullopt: not while it is away.
+struct FaultState {
+  GpuFault fault;
+  WallTime since;              // of the first one
+  std::optional<Instant> clears_at;
+  bool operator==(const FaultState&) const = default;
+};
+
 struct GpuLoad {               // measured now; nullopt fields: the driver cannot tell
   std::optional<int> gpu_util_percent;
   std::optional<int> memory_util_percent;
@@ -53,7 +72,12 @@ struct Gpu {
   int index = 0;
   int slots = 1;               // 1..slots_max
   std::string label;           // the admin's own words
-  bool present = true;         // false: in the books (leased or configured) but not in the inventory
+  bool present = true;         // false: in the books (held, or faulty) but not in the inventory
+  bool drained = false;        // an admin wants no new leases here
+  std::optional<FaultState> fault;
+  bool in_service() const { return present && !drained && !fault; }
+  // Is it one of this machine's GPUs, also while it is away?
+  bool counts() const { return present || fault; }
   bool operator==(const Gpu&) const = default;
 };
 

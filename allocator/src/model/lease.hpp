@@ -38,9 +38,10 @@ struct Request {
   Want want;
   Mode mode = Mode::shared;
   std::vector<std::string> capabilities;  // driver capabilities; empty: the config's default
+  bool wait = false;                      // in the queue, if it does not fit now
 };
 
-enum class LeaseState : std::uint8_t { granted, active, ending, ended };
+enum class LeaseState : std::uint8_t { queued, granted, active, ending, ended };
 enum class EndReason : std::uint8_t {
   released, expired, cancelled, container_exited, container_gone, revoked, replaced
 };
@@ -51,11 +52,15 @@ struct Lease {
   HostName host;
   Epoch epoch;
   LeaseState state = LeaseState::granted;
-  std::vector<GpuId> gpus;                // empty for WantNone
+  std::vector<GpuId> gpus;                // empty for WantNone, and while queued
   std::optional<ContainerId> container;   // from bind on
-  Instant granted_at;
-  Instant bind_expires_at;
-  WallTime created_wall;
+  Instant asked_at;
+  std::optional<Instant> queue_expires_at;  // of one that had to wait; after this it ends
+  std::optional<Instant> granted_at;      // nullopt: it still waits, or ended while it waited
+  std::optional<Instant> bind_expires_at;   // set with granted_at
+  std::optional<Instant> ended_at;
+  WallTime created_wall;                  // asked
+  std::optional<WallTime> granted_wall;
   std::optional<WallTime> bound_wall;
   std::optional<WallTime> ended_wall;
   std::optional<EndReason> reason;        // set exactly when ended
@@ -63,6 +68,7 @@ struct Lease {
   std::optional<bool> oom_killed;
 
   bool live() const { return state != LeaseState::ended; }
+  bool holds() const { return live() && state != LeaseState::queued; }  // its GPUs are taken
 };
 
 // A container that holds GPUs without a live lease that covers it (started again after its lease
@@ -77,10 +83,12 @@ struct Conflict {
 
 std::string_view to_string(LeaseState state);
 std::string_view to_string(EndReason reason);
+std::string_view to_string(FaultKind kind);
 std::string_view to_string(Mode mode);
 // nullopt on anything else than to_string() gives.
 std::optional<LeaseState> parse_lease_state(std::string_view text);
 std::optional<EndReason> parse_end_reason(std::string_view text);
+std::optional<FaultKind> parse_fault_kind(std::string_view text);
 std::optional<Mode> parse_mode(std::string_view text);
 
 }  // namespace gpuhub::model

@@ -16,15 +16,21 @@ struct GpuSetting {
   GpuId gpu;
   std::optional<int> slots;
   std::optional<std::string> label;
+  std::optional<bool> drained;
 };
 // The inventory given by PUT /v1/gpus (listed source): replaced as a whole.
 struct ListedInventory { std::vector<GpuInfo> gpus; };
 // An ended lease that fell out of the history.
 struct LeaseForgotten { LeaseId lease; };
 struct ConflictEnded { ContainerId container; };
+struct GpuFaulty {
+  GpuId gpu;
+  FaultState state;
+};
+struct FaultCleared { GpuId gpu; };
 
 using Record = std::variant<Lease, LeaseForgotten, GpuSetting, ListedInventory,
-                            Conflict, ConflictEnded>;
+                            Conflict, ConflictEnded, GpuFaulty, FaultCleared>;
 
 // One transaction. `next_serial` and `at` are stored with it.
 struct Batch {
@@ -39,10 +45,11 @@ struct Contents {
   bool fresh = false;             // made by this very open
   std::uint64_t next_serial = 1;
   Instant at;
-  std::vector<Lease> leases;        // by granting order
+  std::vector<Lease> leases;        // in the order of asking
   std::vector<GpuSetting> gpu_settings;
   std::optional<ListedInventory> listed;
   std::vector<Conflict> conflicts;
+  std::vector<GpuFaulty> faults;
 };
 
 }  // namespace gpuhub::model

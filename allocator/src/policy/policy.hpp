@@ -1,44 +1,41 @@
-// A policy picks the GPUs for a request from what is free. Pure: equal inputs, equal answer.
+// A policy says which of the GPUs that have room is taken first. Pure: equal inputs, equal answer.
+// Where there is room at all, and what a request needs, is the same for all of them (room.hpp).
 #pragma once
 
 #include <algorithm>
-#include <expected>
-#include <span>
-#include <string>
-#include <vector>
+#include <cstdint>
 
 #include "model/lease.hpp"
 
 namespace gpuhub::policy {
 
-// One GPU with what it carries now, in index order.
+// One GPU with what it carries now.
 struct GpuUse {
-  const model::Gpu* gpu = nullptr;  // never null; borrowed for the call
-  int leases = 0;                   // live leases, in shared mode or exclusive
+  const model::Gpu* gpu = nullptr;  // never null; borrowed, valid until the machine changes
+  int leases = 0;                   // live leases that hold it, in shared mode or exclusive
   int conflicts = 0;                // containers that hold it without a lease
+  int foreign = 0;                  // containers that are not ours and use it
+  int reserved = 0;                 // places kept for requests that have waited too long
   bool exclusive = false;           // a live lease holds it alone
-  // Slots that nobody holds; 0 where exclusive, absent or overbooked.
+  bool shut = false;                // kept for a waiting request that wants it alone, or avoided
+                                    // because of foreign use: nobody else may come
+  int taken() const { return leases + conflicts + reserved; }
+  // Slots that nobody holds; 0 where nothing may be granted, whatever the reason.
   int free_slots() const {
-    if (!gpu->present || exclusive) return 0;
-    return std::max(0, gpu->slots - leases - conflicts);
+    if (!gpu->in_service() || exclusive || shut) return 0;
+    return std::max(0, gpu->slots - taken());
   }
-};
-
-enum class WhyNot {
-  never,   // this machine can never serve it: too many GPUs, an unknown GPU or position
-  not_now  // it can once others have ended
-};
-struct NoPlacement {
-  WhyNot why;
-  std::string detail;  // one sentence a person can act on
+  // Could it take one more lease of this mode now?
+  bool has_room(model::Mode mode) const {
+    return free_slots() > 0 && (mode == model::Mode::shared || taken() == 0);
+  }
 };
 
 class Policy {
  public:
   virtual ~Policy() = default;
-  // GPUs for `want` in `mode`, in index order, distinct; empty for WantNone.
-  virtual std::expected<std::vector<model::GpuId>, NoPlacement> pick(
-      std::span<const GpuUse> gpus, const model::Want& want, model::Mode mode) const = 0;
+  // The lowest rank is taken first; on a tie the first in index order. Of a GPU with a free slot.
+  virtual std::uint64_t rank(const GpuUse& use) const = 0;
 };
 
 }  // namespace gpuhub::policy

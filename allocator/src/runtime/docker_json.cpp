@@ -99,7 +99,7 @@ Read<Container> read_list_entry(const json::value& in) {
   const auto state = read_state(*text);
   if (!state) return Problem{state.error()};
   Container container{.id = std::move(*id), .name = {}, .state = *state, .labels = {},
-                      .exit_code = {}};
+                      .exit_code = {}, .oom_killed = false, .image = {}, .claim = {}};
   const json::value* labels = field(in, "Labels");
   if (labels == nullptr || !read_labels(*labels, container.labels)) {
     return lacks("container list", "Labels");
@@ -203,7 +203,7 @@ Read<Container> read_container(std::string_view text) {
   const json::value* config = field(*value, "Config");
   const json::value* labels = config != nullptr ? field(*config, "Labels") : nullptr;
   Container container{.id = std::move(*id), .name = {}, .state = *known, .labels = {},
-                      .exit_code = {}};
+                      .exit_code = {}, .oom_killed = false, .image = {}, .claim = {}};
   if (labels == nullptr || !read_labels(*labels, container.labels)) {
     return lacks("container", "Config.Labels");
   }

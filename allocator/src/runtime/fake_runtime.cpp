@@ -119,7 +119,8 @@ model::ContainerId FakeRuntime::create(int number, std::string name,
   const auto id = id_of(number);
   const auto [at, added] = containers_.emplace(
       id, Container{.id = id, .name = std::move(name), .state = ContainerState::created,
-                    .labels = std::move(labels), .exit_code = {}, .oom_killed = false});
+                    .labels = std::move(labels), .exit_code = {}, .oom_killed = false,
+                    .image = {}, .claim = {}});
   GPUHUB_ASSERT(added);
   auto_remove_[id] = auto_remove;
   event(EventKind::created, at->second);

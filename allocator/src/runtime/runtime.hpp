@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/claim.hpp"
 #include "model/ids.hpp"
 #include "model/units.hpp"
 
@@ -30,6 +31,9 @@ struct Container {
   std::map<std::string, std::string> labels;  // those that begin with "gpuhub."
   std::optional<int> exit_code;               // where it has ended
   bool oom_killed = false;
+  std::string image;                          // as the person named it
+  // What it takes of the GPUs, by its own words; filled by inspect(). nullopt: nothing.
+  std::optional<model::GpuClaim> claim;
 };
 
 enum class ErrorKind {
@@ -69,7 +73,8 @@ struct Capabilities {
 class Runtime {
  public:
   virtual ~Runtime() = default;
-  // All containers, in any state, that carry the label gpuhub.lease.
+  // All containers, in any state, that carry the label gpuhub.lease; and those without it that run
+  // (running, paused, restarting).
   virtual void list(Done<std::vector<Container>> done) = 0;
   virtual void inspect(const model::ContainerId& id, Done<Container> done) = 0;
   // Removes a container of ours that is in state created; `failed` if it is in any other state.

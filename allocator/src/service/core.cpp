@@ -40,6 +40,7 @@ void Core::commit() {
   in_flight_ = true;
   flying_actions_ = std::exchange(gathered_actions_, {});
   counters.records += gathered_.size();
+  if (on_durable) flying_ = gathered_;
   model::Batch batch{.records = std::exchange(gathered_, {}),
                      .next_serial = ledger_.next_serial(),
                      .at = now().at};
@@ -60,7 +61,9 @@ void Core::committed(std::expected<void, store::Error> result) {
   }
   ++counters.commits;
   auto actions = std::exchange(flying_actions_, {});
+  const auto records = std::exchange(flying_, {});
   if (!gathered_.empty()) commit();
+  if (on_durable) on_durable(records);
   for (auto& action : actions) action();
 }
 
@@ -68,9 +71,12 @@ void Core::count(const std::vector<model::Record>& events) {
   for (const auto& event : events) {
     if (const auto* lease = std::get_if<model::Lease>(&event)) {
       if (lease->state == model::LeaseState::granted) ++counters.granted;
+      if (lease->state == model::LeaseState::queued) ++counters.queued;
       if (lease->reason) ++counters.ended_by_reason.at(std::to_underlying(*lease->reason));
     } else if (std::holds_alternative<model::Conflict>(event)) {
       ++counters.conflicts_seen;
+    } else if (std::holds_alternative<model::GpuFaulty>(event)) {
+      ++counters.gpu_faults;
     }
   }
 }

@@ -34,6 +34,8 @@ class Core {
   bool failed() const { return failed_; }
 
   Counters counters;
+  // Told of each batch when it is durable, before the answers that waited for it.
+  std::function<void(const std::vector<model::Record>&)> on_durable;
 
  private:
   void commit();
@@ -47,6 +49,7 @@ class Core {
   bool in_flight_ = false;
   bool failed_ = false;
   std::vector<model::Record> gathered_;
+  std::vector<model::Record> flying_;          // kept for on_durable
   std::vector<Action> gathered_actions_;
   std::vector<Action> flying_actions_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a late answer finds it false

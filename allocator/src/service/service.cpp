@@ -10,10 +10,18 @@
 namespace gpuhub::service {
 namespace {
 
-LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, bool existed) {
-  LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = existed};
+LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, bool existed,
+                       model::Instant at) {
+  LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = existed, .waiting = {}};
   for (const auto& id : lease.gpus) {
     if (const auto* gpu = ledger.gpu(id)) answer.gpus.push_back(*gpu);
+  }
+  if (auto place = ledger.place_of(lease.id)) {
+    answer.waiting = Waiting{.place = *std::move(place), .estimate = ledger.estimate(lease.id, at),
+                             .blocked_by = {}};
+    for (const auto& id : ledger.in_the_way_of(lease)) {
+      answer.waiting->blocked_by.push_back(*ledger.find(id));
+    }
   }
   return answer;
 }
@@ -21,13 +29,17 @@ LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, 
 std::vector<GpuView> views(const ledger::Ledger& ledger) {
   std::vector<GpuView> all;
   const auto conflicts = ledger.conflicts();
+  const auto foreign = ledger.foreign();
   for (const auto& use : ledger.gpus()) {
     GpuView view{.gpu = *use.gpu, .leases_used = use.leases, .exclusive = use.exclusive,
-                 .leases = {}, .conflicts = {}};
+                 .leases = {}, .conflicts = {}, .foreign = {}};
     const auto& id = use.gpu->info.id;
     for (const auto* lease : ledger.live_on(id)) view.leases.push_back(*lease);
     for (const auto* conflict : conflicts) {
       if (std::ranges::contains(conflict->gpus, id)) view.conflicts.push_back(*conflict);
+    }
+    for (const auto* one : foreign) {
+      if (std::ranges::contains(one->gpus, id)) view.foreign.push_back(*one);
     }
     all.push_back(std::move(view));
   }
@@ -41,7 +53,7 @@ struct Service::State {
         Settings settings_, std::function<void(std::string)> on_fatal)
       : settings(std::move(settings_)),
         core(std::move(ledger), store, std::move(clock), std::move(on_fatal)),
-        watcher(core, runtime, settings) {}
+        watcher(core, runtime, settings, [this] { check_granting(); }) {}
 
   // Answers what `what` came to, once that is durable.
   void answer(const ledger::Command& what, Reply<LeaseAnswer> reply);
@@ -50,6 +62,9 @@ struct Service::State {
   void answer_now(const model::LeaseId& id, bool existed, Reply<LeaseAnswer> reply);
   // Why no GPU may be granted now; empty: one may.
   std::string not_ready(const model::Request& request) const;
+  // Tells the ledger when GPUs may be granted to those who wait.
+  void check_granting();
+  void tick();
   template <typename T>
   bool refuse_overload(Reply<T>& reply);
   template <typename T>
@@ -94,7 +109,7 @@ void Service::State::answer_now(const model::LeaseId& id, bool existed, Reply<Le
     refuse(refusal(std::move(unknown)), std::move(reply));
     return;
   }
-  core.after_commit([answer = answer_for(core.ledger(), *lease, existed),
+  core.after_commit([answer = answer_for(core.ledger(), *lease, existed, core.now().at),
                      reply = std::move(reply)]() mutable { reply(std::move(answer)); });
 }
 
@@ -121,6 +136,17 @@ std::string Service::State::not_ready(const model::Request& request) const {
   return {};
 }
 
+void Service::State::check_granting() {
+  const bool may = watcher.reconciled_once() && inventory_ok;
+  if (core.ledger().granting() == may) return;
+  std::ignore = core.apply(ledger::SetGranting{may});
+}
+
+void Service::State::tick() {
+  const auto due = core.ledger().next_tick();
+  if (due && *due <= core.now().at) std::ignore = core.apply(ledger::Tick{});
+}
+
 Service::Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
                  Settings settings, std::function<void(std::string)> on_fatal)
     : state_(std::make_unique<State>(std::move(ledger), store, runtime, std::move(clock),
@@ -128,9 +154,14 @@ Service::Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& r
 Service::~Service() = default;
 
 void Service::start() { state_->watcher.start(); }
-void Service::pump() { state_->watcher.pump(); }
+void Service::pump() {
+  state_->tick();
+  state_->watcher.pump();
+}
 std::optional<model::Instant> Service::next_deadline() const {
-  return state_->watcher.next_deadline();
+  const auto engine = state_->watcher.next_deadline();
+  const auto tick = state_->core.ledger().next_tick();
+  return engine && tick ? std::min(*engine, *tick) : engine ? engine : tick;
 }
 
 void Service::ask(model::Request request, Reply<LeaseAnswer> reply) {
@@ -168,25 +199,44 @@ void Service::release(model::LeaseId id, Reply<LeaseAnswer> reply) {
   });
 }
 
+void Service::renew(model::LeaseId id, Reply<LeaseAnswer> reply) {
+  state_->answer(ledger::Renew{std::move(id)}, std::move(reply));
+}
+
 void Service::put_listed(std::vector<model::GpuInfo> gpus, Reply<std::vector<GpuView>> reply) {
   if (state_->refuse_overload(reply)) return;
   const auto outcome = state_->core.apply(ledger::PutListed{std::move(gpus)});
   GPUHUB_ASSERT(outcome.has_value());
   state_->inventory_ok = true;
+  state_->check_granting();
   state_->core.after_commit([all = views(state_->core.ledger()),
                              reply = std::move(reply)]() mutable { reply(std::move(all)); });
 }
 
-void Service::set_gpu(model::GpuSetting setting, Reply<GpuView> reply) {
+void Service::set_gpu(model::GpuSetting setting, bool clear_fault, Reply<GpuView> reply) {
   if (state_->refuse_overload(reply)) return;
   const auto id = setting.gpu;
-  auto outcome = state_->core.apply(ledger::SetGpu{std::move(setting)});
+  const bool sets = setting.slots || setting.label || setting.drained;
+  ledger::Outcome outcome;
+  if (sets) outcome = state_->core.apply(ledger::SetGpu{std::move(setting)});
   if (!outcome) {
     state_->refuse(state_->refusal(std::move(outcome.error())), std::move(reply));
     return;
   }
   auto all = views(state_->core.ledger());
-  const auto at = std::ranges::find(all, id, [](const GpuView& v) { return v.gpu.info.id; });
+  const auto shown = [&] {
+    return std::ranges::find(all, id, [](const GpuView& v) { return v.gpu.info.id; });
+  };
+  if (clear_fault) {
+    outcome = state_->core.apply(ledger::ClearFault{id});
+    if (!outcome) {
+      state_->refuse(state_->refusal(std::move(outcome.error())), std::move(reply));
+      return;
+    }
+    // One that is gone for good is forgotten with its fault: shown as it was.
+    if (state_->core.ledger().gpu(id) != nullptr) all = views(state_->core.ledger());
+  }
+  const auto at = shown();
   GPUHUB_ASSERT(at != all.end());
   state_->core.after_commit([view = std::move(*at), reply = std::move(reply)]() mutable {
     reply(std::move(view));
@@ -200,6 +250,11 @@ void Service::set_inventory(std::expected<std::vector<model::GpuInfo>, std::stri
   } else {
     state_->inventory_why = std::move(gpus.error());
   }
+  state_->check_granting();
+}
+
+void Service::gpu_fault(const model::GpuId& gpu, model::GpuFault fault) {
+  std::ignore = state_->core.apply(ledger::GpuFaulted{gpu, std::move(fault)});
 }
 
 void Service::lease(model::LeaseId id, Reply<LeaseAnswer> reply) {
@@ -210,7 +265,8 @@ void Service::leases(const std::function<bool(const model::Lease&)>& keep,
                      std::move_only_function<void(std::vector<LeaseAnswer>)> reply) {
   std::vector<LeaseAnswer> found;
   for (const auto* lease : state_->core.ledger().leases()) {
-    if (keep(*lease)) found.push_back(answer_for(state_->core.ledger(), *lease, true));
+    if (!keep(*lease)) continue;
+    found.push_back(answer_for(state_->core.ledger(), *lease, true, state_->core.now().at));
   }
   state_->core.after_commit([found = std::move(found), reply = std::move(reply)]() mutable {
     reply(std::move(found));
@@ -220,6 +276,10 @@ void Service::leases(const std::function<bool(const model::Lease&)>& keep,
 void Service::gpus(std::move_only_function<void(std::vector<GpuView>)> reply) {
   state_->core.after_commit([all = views(state_->core.ledger()),
                              reply = std::move(reply)]() mutable { reply(std::move(all)); });
+}
+
+void Service::on_durable(std::function<void(const std::vector<model::Record>&)> tell) {
+  state_->core.on_durable = std::move(tell);
 }
 
 std::vector<Check> Service::readiness() const {

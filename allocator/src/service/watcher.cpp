@@ -21,8 +21,13 @@ std::optional<model::LeaseId> lease_of(const runtime::Container& container) {
 
 }  // namespace
 
-Watcher::Watcher(Core& core, runtime::Runtime& runtime, const Settings& settings)
-    : core_(core), runtime_(runtime), settings_(settings), reconcile_at_(core.now().at) {}
+Watcher::Watcher(Core& core, runtime::Runtime& runtime, const Settings& settings,
+                 std::function<void()> on_settled)
+    : core_(core),
+      runtime_(runtime),
+      settings_(settings),
+      on_settled_(std::move(on_settled)),
+      reconcile_at_(core.now().at) {}
 
 Watcher::~Watcher() { *alive_ = false; }
 
@@ -52,6 +57,7 @@ void Watcher::on_signal(runtime::Signal signal) {
 
 void Watcher::on_event(const runtime::ContainerEvent& event) {
   ++core_.counters.events;
+  if (harmless_.contains(event.container) && event.kind != runtime::EventKind::destroyed) return;
   Look& look = looks_[event.container];
   switch (event.kind) {
     case runtime::EventKind::out_of_memory:
@@ -125,7 +131,9 @@ void Watcher::inspected(const model::ContainerId& id,
 
 void Watcher::believe(const runtime::Container& container, const Look& look) {
   const bool created = container.state == runtime::ContainerState::created;
-  if (created || holds(container.state)) {
+  if (!container.labels.contains("gpuhub.lease")) {
+    if (holds(container.state)) return believe_foreign(container);
+  } else if (created || holds(container.state)) {
     std::ignore = core_.apply(ledger::ContainerHolds{container.id, container.name, !created,
                                                      container.labels});
     stop_conflict(container.id);
@@ -135,11 +143,20 @@ void Watcher::believe(const runtime::Container& container, const Look& look) {
        container.oom_killed || look.out_of_memory, look.ended_at);
 }
 
+// What a container was made with never changes, so one without GPUs need not be looked at again.
+void Watcher::believe_foreign(const runtime::Container& container) {
+  if (!container.claim) {
+    harmless_.insert(container.id);
+    return;
+  }
+  std::ignore = core_.apply(ledger::ForeignHolds{container.id, container.name, container.image,
+                                                 *container.claim});
+}
+
 // Stops a container that runs under an ended lease, if the admin wants that.
 void Watcher::stop_conflict(const model::ContainerId& id) {
   if (!settings_.stop_conflicts || stopping_.contains(id)) return;
-  const auto all = core_.ledger().conflicts();
-  if (std::ranges::none_of(all, [&](const auto* one) { return one->container == id; })) return;
+  if (core_.ledger().conflict(id) == nullptr) return;
   stopping_.insert(id);
   core_.after_commit([this, id, alive = alive_] {
     if (!*alive) return;
@@ -153,6 +170,7 @@ void Watcher::stop_conflict(const model::ContainerId& id) {
 
 void Watcher::gone(const model::ContainerId& id, bool exited, std::optional<int> exit_code,
                    bool oom, std::optional<model::WallTime> ended_at) {
+  harmless_.erase(id);
   const auto outcome = core_.apply(ledger::ContainerGone{
       id, exited, exit_code, exited ? std::optional{oom} : std::nullopt});
   if (outcome && outcome->lease && ended_at) {
@@ -189,7 +207,7 @@ std::optional<model::Instant> Watcher::next_deadline() const {
   if (retry_at_) next = std::min(next, *retry_at_);
   // Overdue grants are tried again with the retries, not in a tight loop.
   const bool waiting = retry_at_ || listing_ || !removing_.empty();
-  if (const auto bind = core_.ledger().next_deadline(); bind && !waiting) {
+  if (const auto bind = core_.ledger().next_overdue(); bind && !waiting) {
     next = std::min(next, *bind);
   }
   return next;
@@ -233,12 +251,14 @@ void Watcher::listed(const std::vector<runtime::Container>& containers) {
     if (container.state == runtime::ContainerState::created) clean_created(container);
   }
   std::set<model::ContainerId> in_books;
-  for (const auto* lease : core_.ledger().leases()) {
-    if (lease->live() && lease->container) in_books.insert(*lease->container);
+  for (const auto* lease : core_.ledger().live()) {
+    if (lease->container) in_books.insert(*lease->container);
   }
   for (const auto* conflict : core_.ledger().conflicts()) in_books.insert(conflict->container);
+  for (const auto* foreign : core_.ledger().foreign()) in_books.insert(foreign->container);
+  std::erase_if(harmless_, [&](const auto& id) { return !running.contains(id); });
   for (const auto& id : running) {
-    if (!in_books.contains(id)) look(id);
+    if (!in_books.contains(id) && !harmless_.contains(id)) look(id);
     stop_conflict(id);
   }
   for (const auto& id : in_books) {
@@ -279,10 +299,7 @@ void Watcher::expire_overdue(const std::vector<runtime::Container>& containers) 
     std::vector<runtime::Container> its;
     for (const auto& container : containers) {
       // One that another lease holds or a conflict counts is not this grant's.
-      const bool others = std::ranges::any_of(
-          core_.ledger().leases(), [&](const auto* lease) {
-            return lease->live() && lease->container == container.id;
-          });
+      const bool others = core_.ledger().by_container(container.id) != nullptr;
       if (lease_of(container) == id && !others) its.push_back(container);
     }
     expire(id, its);
@@ -316,6 +333,7 @@ void Watcher::settle() {
   if (looking) return;
   reconciled_ = reconciled_once_ = true;
   why_not_.clear();
+  on_settled_();
 }
 
 }  // namespace gpuhub::service

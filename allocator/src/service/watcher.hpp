@@ -19,7 +19,9 @@ namespace gpuhub::service {
 
 class Watcher {
  public:
-  Watcher(Core& core, runtime::Runtime& runtime, const Settings& settings);
+  // `on_settled` is called when books and engine agree for the first time since a connect.
+  Watcher(Core& core, runtime::Runtime& runtime, const Settings& settings,
+          std::function<void()> on_settled);
   ~Watcher();
 
   void start();
@@ -51,6 +53,7 @@ class Watcher {
   void inspect(const model::ContainerId& id);
   void inspected(const model::ContainerId& id, std::expected<runtime::Container, runtime::Error>);
   void believe(const runtime::Container& container, const Look& look);
+  void believe_foreign(const runtime::Container& container);
   void gone(const model::ContainerId& id, bool exited, std::optional<int> exit_code, bool oom,
             std::optional<model::WallTime> ended_at);
   void reconcile();
@@ -68,6 +71,7 @@ class Watcher {
   Core& core_;
   runtime::Runtime& runtime_;
   const Settings& settings_;
+  std::function<void()> on_settled_;
   bool connected_ = false;
   bool listing_ = false;
   bool list_again_ = false;
@@ -78,6 +82,7 @@ class Watcher {
   runtime::Capabilities capabilities_;
   std::map<model::ContainerId, Look> looks_;
   std::set<model::ContainerId> failed_looks_;
+  std::set<model::ContainerId> harmless_;  // not ours, looked at, and no GPUs in it: it stays so
   std::set<model::ContainerId> removing_;  // remove_created under way
   std::set<model::ContainerId> stopping_;  // stop under way
   // As the last list told them: what to go by if the engine lists but cannot inspect them.

@@ -46,7 +46,8 @@ Result read_books(const Statement& row, std::optional<model::Contents>& into) {
   if (at < 0) return bad_row("books", "1", "at_ms: out of range");
   into = model::Contents{.epoch = *epoch, .fresh = row.number(3) == 0,
                          .next_serial = static_cast<std::uint64_t>(serial), .at = {at},
-                         .leases = {}, .gpu_settings = {}, .listed = {}, .conflicts = {}};
+                         .leases = {}, .gpu_settings = {}, .listed = {}, .conflicts = {},
+                         .faults = {}};
   if (row.is_null(4)) return {};
   auto listed = read_listed(row.text(4));
   if (!listed) return bad_row("books", "listed", listed.error());
@@ -66,7 +67,7 @@ Result read_lease_row(const Statement& row, std::vector<model::Lease>& into) {
 Result read_setting_row(const Statement& row, std::vector<model::GpuSetting>& into) {
   const auto gpu = model::GpuId::parse(row.text(0));
   if (!gpu) return bad_row("gpu_settings", row.text(0), "gpu: no such name");
-  model::GpuSetting setting{*gpu, {}, {}};
+  model::GpuSetting setting{*gpu, {}, {}, {}};
   if (!row.is_null(1)) {
     const auto slots = row.number(1);
     if (slots < 1 || slots > model::slots_max) {
@@ -75,6 +76,7 @@ Result read_setting_row(const Statement& row, std::vector<model::GpuSetting>& in
     setting.slots = static_cast<int>(slots);
   }
   if (!row.is_null(2)) setting.label = row.text(2);
+  if (!row.is_null(3)) setting.drained = row.number(3) != 0;
   into.push_back(std::move(setting));
   return {};
 }
@@ -85,6 +87,15 @@ Result read_conflict_row(const Statement& row, std::vector<model::Conflict>& int
   if (!conflict) return bad_row("conflicts", key, conflict.error());
   if (conflict->container.str() != key) return bad_row("conflicts", key, "its body names another");
   into.push_back(*std::move(conflict));
+  return {};
+}
+
+Result read_fault_row(const Statement& row, std::vector<model::GpuFaulty>& into) {
+  const auto key = row.text(0);
+  auto faulty = read_fault(row.text(1));
+  if (!faulty) return bad_row("faults", key, faulty.error());
+  if (faulty->gpu.str() != key) return bad_row("faults", key, "its body names another");
+  into.push_back(*std::move(faulty));
   return {};
 }
 
@@ -101,7 +112,7 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
   read = each(db, "SELECT id, body FROM leases ORDER BY place",
               [&](const Statement& row) { return read_lease_row(row, found->leases); })
              .and_then([&] {
-               return each(db, "SELECT gpu, slots, label FROM gpu_settings ORDER BY gpu",
+               return each(db, "SELECT gpu, slots, label, drained FROM gpu_settings ORDER BY gpu",
                            [&](const Statement& row) {
                              return read_setting_row(row, found->gpu_settings);
                            });
@@ -110,6 +121,12 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
                return each(db, "SELECT container, body FROM conflicts ORDER BY container",
                            [&](const Statement& row) {
                              return read_conflict_row(row, found->conflicts);
+                           });
+             })
+             .and_then([&] {
+               return each(db, "SELECT gpu, body FROM faults ORDER BY gpu",
+                           [&](const Statement& row) {
+                             return read_fault_row(row, found->faults);
                            });
              });
   if (!read) return std::unexpected(read.error());
@@ -133,6 +150,8 @@ struct BookTables::Write {
     to.setting.bind(1, std::string_view{setting.gpu.str()});
     to.setting.bind(2, setting.slots ? std::optional<std::int64_t>(*setting.slots) : std::nullopt);
     to.setting.bind(3, setting.label);
+    to.setting.bind(4, setting.drained ? std::optional<std::int64_t>(*setting.drained ? 1 : 0)
+                                       : std::nullopt);
     return to.setting.run();
   }
   Result operator()(const model::ListedInventory& listed) const {
@@ -148,18 +167,29 @@ struct BookTables::Write {
     to.conflict_ended.bind(1, std::string_view{ended.container.str()});
     return to.conflict_ended.run();
   }
+  Result operator()(const model::GpuFaulty& faulty) const {
+    to.fault.bind(1, std::string_view{faulty.gpu.str()});
+    to.fault.bind(2, std::string_view{write_fault(faulty)});
+    return to.fault.run();
+  }
+  Result operator()(const model::FaultCleared& cleared) const {
+    to.fault_cleared.bind(1, std::string_view{cleared.gpu.str()});
+    return to.fault_cleared.run();
+  }
 };
 
 std::expected<BookTables, Error> BookTables::prepare(Database& db) {
-  constexpr std::array<std::string_view, 7> texts{
+  constexpr std::array<std::string_view, 9> texts{
       "INSERT INTO leases (id, body) VALUES (?,?) ON CONFLICT (id) DO UPDATE "
       "SET body=excluded.body",
       "DELETE FROM leases WHERE id=?",
-      "INSERT INTO gpu_settings VALUES (?,?,?) ON CONFLICT (gpu) DO UPDATE "
-      "SET slots=excluded.slots, label=excluded.label",
+      "INSERT INTO gpu_settings VALUES (?,?,?,?) ON CONFLICT (gpu) DO UPDATE "
+      "SET slots=excluded.slots, label=excluded.label, drained=excluded.drained",
       "UPDATE books SET listed=?",
       "INSERT INTO conflicts VALUES (?,?) ON CONFLICT (container) DO UPDATE SET body=excluded.body",
       "DELETE FROM conflicts WHERE container=?",
+      "INSERT INTO faults VALUES (?,?) ON CONFLICT (gpu) DO UPDATE SET body=excluded.body",
+      "DELETE FROM faults WHERE gpu=?",
       "UPDATE books SET next_serial=?, at_ms=?, batches=batches+1"};
   std::vector<Statement> made;
   for (const auto text : texts) {
@@ -169,7 +199,7 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
   }
   return BookTables{Statements{std::move(made[0]), std::move(made[1]), std::move(made[2]),
                                std::move(made[3]), std::move(made[4]), std::move(made[5]),
-                               std::move(made[6])}};
+                               std::move(made[6]), std::move(made[7]), std::move(made[8])}};
 }
 
 Result BookTables::write_all(Database& db, const model::Batch& batch) {

@@ -19,7 +19,8 @@ class BookTables {
 
  private:
   struct Statements {
-    Statement lease, lease_forgotten, setting, listed, conflict, conflict_ended, books;
+    Statement lease, lease_forgotten, setting, listed, conflict, conflict_ended, fault,
+        fault_cleared, books;
   };
   struct Write;
   explicit BookTables(Statements statements) : statements_(std::move(statements)) {}

@@ -50,6 +50,13 @@ void MemoryStore::die(bool on_disk) {
   if (on_disk) write(taken.batch);
 }
 
+void MemoryStore::lose(model::Epoch epoch) {
+  GPUHUB_ASSERT(!waiting_);
+  auto see = std::move(see_);
+  *this = MemoryStore{std::move(epoch)};
+  see_ = std::move(see);
+}
+
 void MemoryStore::write(const model::Batch& batch) {
   for (const auto& record : batch.records) write(record);
   next_serial_ = batch.next_serial;
@@ -75,16 +82,20 @@ void MemoryStore::write(const model::Record& record) {
           [&](const model::GpuSetting& set) { settings_.insert_or_assign(set.gpu, set); },
           [&](const model::ListedInventory& listed) { listed_ = listed; },
           [&](const model::Conflict& c) { conflicts_.insert_or_assign(c.container, c); },
-          [&](const model::ConflictEnded& ended) { conflicts_.erase(ended.container); }},
+          [&](const model::ConflictEnded& ended) { conflicts_.erase(ended.container); },
+          [&](const model::GpuFaulty& faulty) { faults_.insert_or_assign(faulty.gpu, faulty); },
+          [&](const model::FaultCleared& cleared) { faults_.erase(cleared.gpu); }},
       record);
 }
 
 model::Contents MemoryStore::disk() const {
   model::Contents all{.epoch = epoch_, .fresh = fresh_, .next_serial = next_serial_, .at = at_,
-                      .leases = {}, .gpu_settings = {}, .listed = listed_, .conflicts = {}};
+                      .leases = {}, .gpu_settings = {}, .listed = listed_, .conflicts = {},
+                      .faults = {}};
   for (const auto& [row, lease] : leases_) all.leases.push_back(lease);
   for (const auto& [gpu, setting] : settings_) all.gpu_settings.push_back(setting);
   for (const auto& [id, conflict] : conflicts_) all.conflicts.push_back(conflict);
+  for (const auto& [gpu, faulty] : faults_) all.faults.push_back(faulty);
   return all;
 }
 

@@ -25,11 +25,13 @@ class MemoryStore final : public Store {
   void finish();             // the batch is on disk; `done` is told so. Needs committing().
   void fail(bool on_disk);   // `done` is told of an error; the batch may be on disk all the same.
   void die(bool on_disk);    // the process died: nobody is told. Without a commit: nothing happens.
+  void lose(model::Epoch epoch);  // all of it: a new store under a new epoch. No commit under way.
   void fail_load(std::optional<Error> error) { load_error_ = std::move(error); }
   // Seen by the test: each batch when it becomes durable, before `done` is called.
   void on_durable(std::move_only_function<void(const model::Batch&)> see) { see_ = std::move(see); }
 
   model::Contents disk() const;
+  const model::Epoch& epoch() const { return epoch_; }
   const model::Lease* find(const model::LeaseId& id) const;  // on disk; null: not there
 
  private:
@@ -46,11 +48,12 @@ class MemoryStore final : public Store {
   std::uint64_t next_serial_ = 1;
   model::Instant at_;
   std::uint64_t next_row_ = 1;
-  std::map<std::uint64_t, model::Lease> leases_;  // by granting order
+  std::map<std::uint64_t, model::Lease> leases_;  // in the order of asking
   std::map<model::LeaseId, std::uint64_t> rows_;
   std::map<model::GpuId, model::GpuSetting> settings_;
   std::optional<model::ListedInventory> listed_;
   std::map<model::ContainerId, model::Conflict> conflicts_;
+  std::map<model::GpuId, model::GpuFaulty> faults_;
   std::optional<Waiting> waiting_;
   std::optional<Error> load_error_;
   std::move_only_function<void(const model::Batch&)> see_;

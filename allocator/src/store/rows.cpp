@@ -33,6 +33,13 @@ std::optional<int> int_or_null(Fields& fields, const char* key) {
   if (number && !std::in_range<int>(*number)) fields.wrong(key, "out of range");
   return number ? std::optional<int>(static_cast<int>(*number)) : std::nullopt;
 }
+json::value instant_or_null(const std::optional<model::Instant>& at) {
+  return at ? json::value(at->ms) : json::value(nullptr);
+}
+std::optional<model::Instant> instant_or_null(Fields& fields, const char* key) {
+  const auto ms = fields.number_or_null(key);
+  return ms ? std::optional(model::Instant{*ms}) : std::nullopt;
+}
 std::optional<model::WallTime> wall_or_null(Fields& fields, const char* key) {
   const auto ms = fields.number_or_null(key);
   return ms ? std::optional(model::WallTime{*ms}) : std::nullopt;
@@ -117,7 +124,8 @@ json::object write_request(const model::Request& request) {
           {"groups", texts_of(request.groups)},
           {"want", std::visit(WriteWant{}, request.want)},
           {"mode", model::to_string(request.mode)},
-          {"capabilities", texts_of(request.capabilities)}};
+          {"capabilities", texts_of(request.capabilities)},
+          {"wait", request.wait}};
 }
 
 model::Owner read_owner(Fields& fields) {
@@ -136,7 +144,8 @@ model::Request read_request(Fields& fields) {
                          .groups = fields.texts("groups"),
                          .want = model::WantNone{},
                          .mode = model::Mode::shared,
-                         .capabilities = fields.texts("capabilities")};
+                         .capabilities = fields.texts("capabilities"),
+                         .wait = fields.yes_no("wait")};
   fields.object("want", [&](Fields& inner) { request.want = read_want(inner); });
   request.mode = fields.parsed("mode", model::parse_mode, "no mode").value_or(model::Mode::shared);
   return request;
@@ -149,10 +158,22 @@ void check_lease(Fields& fields, const model::Lease& lease) {
   if (ended != lease.ended_wall.has_value()) {
     fields.wrong("ended_wall_ms", "must stand exactly when ended");
   }
+  const bool queued = lease.state == model::LeaseState::queued;
+  if (lease.holds() && !lease.granted_at) {
+    fields.wrong("granted_at_ms", "missing in a granted lease");
+  }
+  if (queued && lease.granted_at) fields.wrong("granted_at_ms", "stands in a lease that waits");
+  if (queued && !lease.queue_expires_at) {
+    fields.wrong("queue_expires_at_ms", "missing in a lease that waits");
+  }
+  if (queued && !lease.gpus.empty()) fields.wrong("gpus", "stand in a lease that waits");
+  if (lease.granted_at.has_value() != lease.bind_expires_at.has_value()) {
+    fields.wrong("bind_expires_at_ms", "must stand exactly when granted");
+  }
   const bool bound =
       lease.state == model::LeaseState::active || lease.state == model::LeaseState::ending;
   if (bound && !lease.container) fields.wrong("container", "missing in a bound lease");
-  if (lease.state == model::LeaseState::granted && lease.container) {
+  if ((lease.state == model::LeaseState::granted || queued) && lease.container) {
     fields.wrong("container", "stands in an unbound lease");
   }
 }
@@ -170,9 +191,13 @@ std::string write_lease(const model::Lease& lease) {
       {"state", model::to_string(lease.state)},
       {"gpus", names(lease.gpus)},
       {"container", container},
-      {"granted_at_ms", lease.granted_at.ms},
-      {"bind_expires_at_ms", lease.bind_expires_at.ms},
+      {"asked_at_ms", lease.asked_at.ms},
+      {"queue_expires_at_ms", instant_or_null(lease.queue_expires_at)},
+      {"granted_at_ms", instant_or_null(lease.granted_at)},
+      {"bind_expires_at_ms", instant_or_null(lease.bind_expires_at)},
+      {"ended_at_ms", instant_or_null(lease.ended_at)},
       {"created_wall_ms", lease.created_wall.ms},
+      {"granted_wall_ms", wall_or_null(lease.granted_wall)},
       {"bound_wall_ms", wall_or_null(lease.bound_wall)},
       {"ended_wall_ms", wall_or_null(lease.ended_wall)},
       {"reason", reason},
@@ -193,9 +218,13 @@ ReadRow<model::Lease> read_lease(std::string_view text) {
                    .value_or(model::LeaseState::granted),
       .gpus = gpu_ids(fields, "gpus"),
       .container = id_or_null<model::ContainerId>(fields, "container"),
-      .granted_at = {fields.number("granted_at_ms")},
-      .bind_expires_at = {fields.number("bind_expires_at_ms")},
+      .asked_at = {fields.number("asked_at_ms")},
+      .queue_expires_at = instant_or_null(fields, "queue_expires_at_ms"),
+      .granted_at = instant_or_null(fields, "granted_at_ms"),
+      .bind_expires_at = instant_or_null(fields, "bind_expires_at_ms"),
+      .ended_at = instant_or_null(fields, "ended_at_ms"),
       .created_wall = {fields.number("created_wall_ms")},
+      .granted_wall = wall_or_null(fields, "granted_wall_ms"),
       .bound_wall = wall_or_null(fields, "bound_wall_ms"),
       .ended_wall = wall_or_null(fields, "ended_wall_ms"),
       .reason = {},
@@ -283,6 +312,30 @@ ReadRow<model::Conflict> read_conflict(std::string_view text) {
   const model::WallTime since{fields.number("since_wall_ms")};
   if (auto error = fields.finish()) return std::unexpected(*std::move(error));
   return model::Conflict{*id, name, lease, gpus, since};
+}
+
+std::string write_fault(const model::GpuFaulty& faulty) {
+  return json::serialize(json::object{
+      {"gpu", faulty.gpu.str()},
+      {"kind", model::to_string(faulty.state.fault.kind)},
+      {"xid", or_null(faulty.state.fault.xid)},
+      {"detail", faulty.state.fault.detail},
+      {"since_wall_ms", faulty.state.since.ms},
+      {"clears_at_ms", instant_or_null(faulty.state.clears_at)}});
+}
+
+ReadRow<model::GpuFaulty> read_fault(std::string_view text) {
+  Fields fields{text};
+  model::GpuFaulty faulty{
+      .gpu = id_or<model::GpuId>(fields, "gpu", "none"),
+      .state = {.fault = {.kind = fields.parsed("kind", model::parse_fault_kind, "no kind of fault")
+                                      .value_or(model::FaultKind::xid),
+                          .xid = int_or_null(fields, "xid"),
+                          .detail = fields.text("detail")},
+                .since = {fields.number("since_wall_ms")},
+                .clears_at = instant_or_null(fields, "clears_at_ms")}};
+  if (auto error = fields.finish()) return std::unexpected(*std::move(error));
+  return faulty;
 }
 
 }  // namespace gpuhub::store

@@ -24,4 +24,7 @@ ReadRow<model::ListedInventory> read_listed(std::string_view text);
 std::string write_conflict(const model::Conflict& conflict);
 ReadRow<model::Conflict> read_conflict(std::string_view text);
 
+std::string write_fault(const model::GpuFaulty& faulty);
+ReadRow<model::GpuFaulty> read_fault(std::string_view text);
+
 }  // namespace gpuhub::store

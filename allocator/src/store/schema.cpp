@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <format>
+#include <tuple>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,8 +23,24 @@ CREATE TABLE books (
 CREATE TABLE leases (
   place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL
 ) STRICT;
-CREATE TABLE gpu_settings (gpu TEXT PRIMARY KEY, slots INTEGER, label TEXT) STRICT;
+CREATE TABLE gpu_settings (
+  gpu TEXT PRIMARY KEY, slots INTEGER, label TEXT, drained INTEGER
+) STRICT;
 CREATE TABLE conflicts (container TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE faults (gpu TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+)";
+
+// From version 1, which knew no queue and no faults: every lease was granted when it was asked for.
+constexpr auto from_version_1 = R"(
+BEGIN IMMEDIATE;
+UPDATE leases SET body = json_set(body,
+  '$.request.wait', json('false'), '$.asked_at_ms', json_extract(body, '$.granted_at_ms'),
+  '$.queue_expires_at_ms', NULL, '$.ended_at_ms', NULL,
+  '$.granted_wall_ms', json_extract(body, '$.created_wall_ms'));
+ALTER TABLE gpu_settings ADD COLUMN drained INTEGER;
+CREATE TABLE faults (gpu TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+PRAGMA user_version = 2;
+COMMIT;
 )";
 
 std::unexpected<Error> failed(std::string_view what) {
@@ -72,24 +89,32 @@ std::expected<void, Error> make_tables(Database& db, const model::Epoch& epoch) 
   return done;
 }
 
-// True: ours and of a version we know. False: empty. Anything else is an error.
-std::expected<bool, Error> is_ours(Database& db) {
+// Its version: ours, or one that can be brought up to it; 0: empty. Anything else is an error.
+std::expected<std::int64_t, Error> version_of(Database& db) {
   const auto id = db.number("PRAGMA application_id");
   if (!id) return std::unexpected(id.error());
   const auto version = db.number("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   const auto held = db.number("SELECT count(*) FROM sqlite_master");
   if (!held) return std::unexpected(held.error());
-  if (*held == 0 && *id == 0 && *version == 0) return false;
+  if (*held == 0 && *id == 0 && *version == 0) return 0;
   if (*id != application_id) {
     return std::unexpected(Error{"it is a database, but not one of gpuhub's; name another file"});
   }
-  if (*version != schema_version) {
+  if (*version < 1 || *version > schema_version) {
     return std::unexpected(Error{std::format(
         "it has version {}, this program knows version {}; start the version that wrote it",
         *version, schema_version)});
   }
-  return true;
+  return *version;
+}
+
+std::expected<void, Error> bring_up(Database& db, std::int64_t version, const model::Epoch& epoch) {
+  if (version == 0) return make_tables(db, epoch);
+  if (version == schema_version) return db.execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock
+  auto done = db.execute(from_version_1);
+  if (!done) std::ignore = db.execute("ROLLBACK");
+  return done;
 }
 
 }  // namespace
@@ -100,15 +125,12 @@ std::expected<Database, Error> open_books(const std::filesystem::path& file,
   auto db = Database::open(file);
   if (!db) return db;
   // The lock first: it lasts from the first read until the process ends, whatever way it ends.
-  const auto ours =
-      db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return is_ours(*db); });
-  if (!ours) return std::unexpected(ours.error());
+  const auto version =
+      db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return version_of(*db); });
+  if (!version) return std::unexpected(version.error());
   const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                                  "PRAGMA trusted_schema=OFF")
-                         .and_then([&]() -> std::expected<void, Error> {
-                           if (!*ours) return make_tables(*db, fresh_epoch);
-                           return db->execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock
-                         })
+                         .and_then([&] { return bring_up(*db, *version, fresh_epoch); })
                          .and_then([&] { return flush_folder(file); });
   if (!ready) return std::unexpected(ready.error());
   return db;

@@ -10,13 +10,13 @@ namespace {
 
 model::Gpu gpu(const std::string& name, int index, int slots, bool present) {
   const auto id = *model::GpuId::parse(name);
-  return {{id, "A100", {40960}, {}, {}, {}, {}, {}}, index, slots, "", present};
+  return {{id, "A100", {40960}, {}, {}, {}, {}, {}}, index, slots, "", present, false, {}};
 }
 
 TEST(Metrics, CountWhatIsThere) {
   MetricsInput input;
-  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}},
-                {gpu("GPU-b", 1, 4, false), 1, false, {}, {}}};
+  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}, {}},
+                {gpu("GPU-b", 1, 4, false), 1, false, {}, {}, {}}};
   input.leases[model::LeaseState::active] = 3;
   input.checks = {{"store", true, ""}, {"runtime", false, "gone"}};
   input.counters.end_latency_count = 2;

@@ -6,7 +6,8 @@ namespace gpuhub::api {
 namespace {
 
 const Caller admin;
-const Caller hub = model::HubName::parse("lab");
+const Caller hub{model::HubName::parse("lab"), {}};
+const Caller person{model::HubName::parse("local"), "ana"};
 
 template <typename T>
 std::string told(const Read<T>& read) {
@@ -28,7 +29,7 @@ TEST(Ask, EveryFormOfGpusIsUnderstood) {
   };
   const auto one = read(R"({"count":2})");
   ASSERT_TRUE(one) << told(one);
-  EXPECT_EQ(one->owner, (model::Owner{*hub, "a", "s"}));
+  EXPECT_EQ(one->owner, (model::Owner{*hub.hub, "a", "s"}));
   EXPECT_EQ(one->groups, std::vector<std::string>{"g"});
   EXPECT_EQ(one->mode, model::Mode::exclusive);
   EXPECT_EQ(one->capabilities, std::vector<std::string>{"compute"});
@@ -46,8 +47,8 @@ TEST(Ask, GpusIsExactlyOneForm) {
   EXPECT_EQ(ask("{}"), "/gpus: expected one of count, uuids, positions, all, none\n");
   EXPECT_EQ(ask(R"({"count":1,"all":true})"),
             "/gpus: expected one of count, uuids, positions, all, none\n");
-  EXPECT_EQ(ask(R"({"count":0})"), "/gpus/count: out of range; allowed: 1 to 1024\n");
-  EXPECT_EQ(ask(R"({"count":-1})"), "/gpus/count: out of range; allowed: 1 to 1024\n");
+  EXPECT_EQ(ask(R"({"count":0})"), "/gpus/count: out of range; allowed: 1 to 16384\n");
+  EXPECT_EQ(ask(R"({"count":-1})"), "/gpus/count: out of range; allowed: 1 to 16384\n");
   EXPECT_EQ(ask(R"({"count":"1"})"), "/gpus/count: expected a whole number, not a string\n");
   EXPECT_EQ(ask(R"({"all":false})"), "/gpus/all: expected true, or leave it out\n");
   EXPECT_EQ(ask(R"({"uuids":[]})"), "/gpus/uuids: names no GPU; for none say {\"none\": true}\n");
@@ -64,11 +65,11 @@ TEST(Ask, EveryFaultIsToldAtOnce) {
             "/request_id: not allowed; allowed: 1 to 128 letters, digits and ._:-\n"
             "/owner/user: not allowed; allowed: 1 to 255 bytes without control characters\n"
             "/owner/x: unknown field; allowed: groups, server, user\n"
-            "/gpus/count: out of range; allowed: 1 to 1024\n"
+            "/gpus/count: out of range; allowed: 1 to 16384\n"
             "/mode: not allowed; allowed: \"shared\", \"exclusive\"\n"
             "/capabilities/0: not allowed; allowed: \"compute\", \"utility\", \"graphics\", "
             "\"video\", \"display\", \"compat32\", \"ngx\", \"all\"\n"
-            "/gpu: unknown field; allowed: capabilities, gpus, mode, owner, request_id\n");
+            "/gpu: unknown field; allowed: capabilities, gpus, mode, owner, request_id, wait\n");
   EXPECT_EQ(told(read_ask("{}", hub)), "/request_id: missing\n/owner: missing\n/gpus: missing\n");
   EXPECT_EQ(told(read_ask("[]", hub)).substr(0, 35), ": expected an object, not an array\n");
 }
@@ -86,8 +87,9 @@ TEST(Ask, TheHubComesFromTheSocket) {
 
 TEST(Roles, OnlyAdminAndNamedHubsAreKnown) {
   const std::optional<Caller> known = parse_role("admin");
-  EXPECT_TRUE(known.has_value() && !known->has_value());
-  EXPECT_EQ((*parse_role("hub:lab"))->str(), "lab");
+  EXPECT_TRUE(known.has_value() && known->admin());
+  EXPECT_EQ(parse_role("hub:lab")->hub->str(), "lab");
+  EXPECT_EQ(parse_role("local", "ana")->account, "ana");
   for (const auto* bad : {"", "hub", "hub:", "hub:A", "root"}) EXPECT_FALSE(parse_role(bad)) << bad;
 }
 
@@ -125,12 +127,41 @@ TEST(Listed, BadOnesAreNamed) {
             "if it may be written\n");
 }
 
-TEST(GpuSetting, IsSlotsOrLabel) {
+TEST(Ask, APersonOfThisHostIsWhoTheSocketSays) {
+  const auto bare = read_ask(R"({"request_id":"r","gpus":{"count":1},"wait":true})", person);
+  ASSERT_TRUE(bare) << told(bare);
+  EXPECT_EQ(bare->owner, (model::Owner{*person.hub, "ana", ""}));
+  EXPECT_TRUE(bare->wait);
+  const auto named = read_ask(R"({"request_id":"r","owner":{"server":"x"},"gpus":{"all":true}})", person);
+  ASSERT_TRUE(named) << told(named);
+  EXPECT_EQ(named->owner.server, "x");
+  EXPECT_FALSE(named->wait);
+  EXPECT_EQ(told(read_ask(R"({"request_id":"r","owner":{"user":"bo"},"gpus":{"count":1}})", person)),
+            "/owner/user: unknown field; allowed: server\n");
+  EXPECT_TRUE(person.owns(bare->owner));
+  EXPECT_FALSE(person.owns({*person.hub, "bo", ""}));
+  EXPECT_FALSE(person.owns({*hub.hub, "ana", ""}));
+}
+
+TEST(Wait, SecondsAndRevision) {
+  const auto read = [](const char* target) { return read_lease_wait(*http::parse_target(target)); };
+  EXPECT_EQ(read("/x")->seconds, 0);
+  EXPECT_EQ(read("/x?wait=50&revision=ab")->revision, "ab");
+  EXPECT_EQ(told(read("/x?wait=51")), "?wait: not allowed; allowed: 1 to 50\n");
+  EXPECT_EQ(told(read("/x?wait=1s")), "?wait: not allowed; allowed: 1 to 50\n");
+  EXPECT_EQ(told(read("/x?revision=a")), "?revision: goes with wait\n");
+  EXPECT_EQ(told(read("/x?wait=1&wait=2")), "?wait: stands there twice\n");
+  EXPECT_EQ(told(read("/x?state=all")), "?state: unknown parameter; allowed: wait, revision\n");
+}
+
+TEST(GpuChange, IsAtLeastOneThing) {
   const auto gpu = *model::GpuId::parse("GPU-a");
-  EXPECT_EQ(read_gpu_setting(R"({"slots":3})", gpu)->slots, 3);
-  EXPECT_EQ(read_gpu_setting(R"({"label":"old"})", gpu)->label, "old");
-  EXPECT_EQ(told(read_gpu_setting("{}", gpu)), ": expected slots, label or both\n");
-  EXPECT_EQ(told(read_gpu_setting(R"({"slots":65})", gpu)),
+  EXPECT_EQ(read_gpu_change(R"({"slots":3})", gpu)->setting.slots, 3);
+  EXPECT_EQ(read_gpu_change(R"({"label":"old"})", gpu)->setting.label, "old");
+  EXPECT_EQ(read_gpu_change(R"({"drain":false})", gpu)->setting.drained, false);
+  EXPECT_TRUE(read_gpu_change(R"({"clear_fault":true})", gpu)->clear_fault);
+  EXPECT_EQ(told(read_gpu_change("{}", gpu)), ": expected slots, label, drain or clear_fault\n");
+  EXPECT_EQ(told(read_gpu_change(R"({"slots":65})", gpu)),
             "/slots: out of range; allowed: 1 to 64\n");
 }
 

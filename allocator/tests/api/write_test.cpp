@@ -12,15 +12,16 @@ namespace {
 namespace json = boost::json;
 
 model::Gpu gpu(const std::string& name, int index) {
-  return {{*model::GpuId::parse(name), "A100", {40960}, {}, {}, {}, {}, {}}, index, 1, "", true};
+  return {{*model::GpuId::parse(name), "A100", {40960}, {}, {}, {}, {}, {}}, index, 1, "", true, false, {}};
 }
 model::Lease lease(const std::string& user, std::vector<std::string> groups = {}) {
   model::Owner owner{*model::HubName::parse("hub"), user, ""};
   model::Request request{*model::RequestId::parse("r-" + user), owner, std::move(groups),
-                         model::WantCount{1}, model::Mode::shared, {"compute"}};
+                         model::WantCount{1}, model::Mode::shared, {"compute"}, false};
   return {*model::LeaseId::parse("L-" + user), std::move(request), *model::HostName::parse("h1"),
           *model::Epoch::parse("E1"), model::LeaseState::granted, {*model::GpuId::parse("GPU-a")},
-          {}, {1000}, {181'000}, {1'700'000'000'123}, {}, {}, {}, {}, {}};
+          {}, {1000}, {}, model::Instant{1000}, model::Instant{181'000}, {}, {1'700'000'000'123},
+          model::WallTime{1'700'000'000'123}, {}, {}, {}, {}, {}};
 }
 
 TEST(Write, TimesAreRfc3339WithMilliseconds) {
@@ -29,16 +30,19 @@ TEST(Write, TimesAreRfc3339WithMilliseconds) {
 }
 
 TEST(Write, ALeaseCarriesEverything) {
-  const service::LeaseAnswer answer{lease("ana"), {gpu("GPU-a", 3)}, false};
+  const service::LeaseAnswer answer{lease("ana"), {gpu("GPU-a", 3)}, false, {}};
   inject::Machine machine;
   machine.engine_nvidia = true;
   const auto injection = inject::make(answer.lease, answer.gpus, machine);
   // 60 s of the bind timeout are over.
-  const auto made = lease_json(answer, &*injection, {{61'000}, {1'700'000'060'123}});
+  const auto made = lease_json(answer, {.injection = &*injection,
+                                        .now = {{61'000}, {1'700'000'060'123}}});
   const json::value expected = json::parse(R"({
     "id":"L-ana","request_id":"r-ana","owner":{"hub":"hub","user":"ana","server":""},
     "state":"granted","reason":null,"exit_code":null,"oom_killed":null,"host":"h1",
-    "gpus":[{"uuid":"GPU-a","index":3,"model":"A100","memory_mib":40960}],"mode":"shared",
+    "gpus":[{"uuid":"GPU-a","index":3,"model":"A100","memory_mib":40960,"fault":null}],
+    "wants":{"count":1},"mode":"shared","revision":"REV","queue":null,
+    "granted_at":"2023-11-14T22:13:20.123Z",
     "capabilities":["compute"],"container":null,"epoch":"E1",
     "created_at":"2023-11-14T22:13:20.123Z","bound_at":null,"ended_at":null,
     "bind_expires_at":"2023-11-14T22:16:20.123Z",
@@ -53,17 +57,19 @@ TEST(Write, ALeaseCarriesEverything) {
         "gpuhub.lease=L-ana","--label","gpuhub.mode=shared","--label","gpuhub.owner=hub/ana/",
         "--env","GPUHUB_GPUS=GPU-a","--env","GPUHUB_LEASE=L-ana","--env",
         "NVIDIA_DRIVER_CAPABILITIES=compute","--gpus","\"device=GPU-a\""]}})");
-  EXPECT_EQ(json::value(made), expected);
+  json::value with_revision = expected;
+  with_revision.at("revision") = revision_of(answer);
+  EXPECT_EQ(json::value(made), with_revision);
 }
 
 TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
-  service::GpuView view{gpu("GPU-a", 0), 1, false, {lease("ana")}, {}};
-  const json::value open = gpu_json(view, {"h1", true, nullptr});
+  service::GpuView view{gpu("GPU-a", 0), 1, false, {lease("ana")}, {}, {}};
+  const json::value open = gpu_json(view, {"h1", {}, true, nullptr});
   EXPECT_EQ(open.at("mode"), "shared");
   EXPECT_EQ(open.at("used"), 1);
   EXPECT_EQ(open.at("load"), nullptr);
   EXPECT_EQ(open.at("leases").at(0).at("owner").at("user"), "ana");
-  const json::value closed = gpu_json(view, {"h1", false, nullptr});
+  const json::value closed = gpu_json(view, {"h1", {}, false, nullptr});
   EXPECT_EQ(closed.at("leases").at(0).at("owner"), nullptr);
   EXPECT_EQ(json::serialize(closed).find("\"user\""), std::string::npos);
 }

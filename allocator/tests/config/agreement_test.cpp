@@ -72,6 +72,17 @@ TEST(Template, ShowsTheDefaults) {
   EXPECT_EQ(shown->allocator.history, plain->allocator.history);
   EXPECT_EQ(shown->allocator.show_holders, plain->allocator.show_holders);
   EXPECT_EQ(shown->gpus.capabilities, plain->gpus.capabilities);
+  EXPECT_EQ(shown->gpus.foreign, plain->gpus.foreign);
+  EXPECT_EQ(shown->gpus.watchers, plain->gpus.watchers);
+  EXPECT_EQ(shown->gpus.fault_quiet, plain->gpus.fault_quiet);
+  EXPECT_EQ(shown->gpus.ignore_xids, plain->gpus.ignore_xids);
+  EXPECT_EQ(shown->queue.enabled, plain->queue.enabled);
+  EXPECT_EQ(shown->queue.max, plain->queue.max);
+  EXPECT_EQ(shown->queue.timeout, plain->queue.timeout);
+  EXPECT_EQ(shown->queue.renew_timeout, plain->queue.renew_timeout);
+  EXPECT_EQ(shown->queue.reserve_after, plain->queue.reserve_after);
+  EXPECT_EQ(shown->local.enabled, plain->local.enabled);
+  EXPECT_EQ(shown->local.group, plain->local.group);
   EXPECT_EQ(shown->notebook.image, plain->notebook.image);
 }
 

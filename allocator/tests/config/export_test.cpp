@@ -38,6 +38,7 @@ TEST(Export, HubJsonHoldsWhatTheHubNeeds) {
       {"slug": "none", "display_name": "none", "description": "", "gpus": {"none": true},
        "mode": "shared", "default": false}],
     "allocator": {"socket": "/run/gpuhub/hub/allocator.sock", "bind_timeout_s": 180},
+    "queue": {"enabled": true, "max": 100, "renew_timeout_s": 300},
     "auth": {"method": "pam"}, "tls": {"mode": "none"}, "public_url": "http://127.0.0.1:8000"})");
   json::value versioned = expected;
   versioned.at("notebook").at("image") = "gpuhub/notebook:" GPUHUB_VERSION;
@@ -52,7 +53,8 @@ TEST(Export, ComposeEnvNamesEachSetting) {
             "GPUHUB_ADDRESS='10.0.0.5'\nGPUHUB_PORT='8443'\nGPUHUB_TLS='files'\n"
             "GPUHUB_TLS_CERT='/c.pem'\nGPUHUB_TLS_KEY='/k.pem'\nGPUHUB_NOTEBOOK_IMAGE='i:1'\n"
             "GPUHUB_SIMULATE='2'\nGPUHUB_SIM_MODEL='A100-40G'\nGPUHUB_DRIVER='cdi'\n"
-            "GPUHUB_SOURCE='nvml'\nGPUHUB_PUBLIC_URL='https://10.0.0.5:8443'\n");
+            "GPUHUB_SOURCE='nvml'\nGPUHUB_PUBLIC_URL='https://10.0.0.5:8443'\n"
+            "GPUHUB_LOCAL=''\nGPUHUB_LOCAL_GROUP='docker'\n");
 }
 
 TEST(Export, AnIpv6AddressStandsInBrackets) {

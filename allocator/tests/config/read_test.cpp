@@ -102,10 +102,11 @@ method = "pam"
 TEST(Read, UnknownKeysAreNamedWithTheirPlaceAndTheNearestKnownOne) {
   EXPECT_EQ(faults("[gpus]\n  slotz = 2\n"),
             "f:2:3: gpus.slotz: unknown key; did you mean \"slots\"?; allowed: capabilities, "
-            "driver, listed, override, policy, slots, source\n");
+            "driver, fault_quiet, foreign, ignore_xids, listed, override, policy, slots, source, "
+            "watchers\n");
   EXPECT_EQ(faults("[gpu]\nslots = 2\n"),
             "f:1:2: gpu: unknown key; did you mean \"gpus\"?; allowed: allocator, auth, gpus, hub, "
-            "notebook, profiles, simulation, tls\n");
+            "local, notebook, profiles, queue, simulation, tls\n");
 }
 
 TEST(Read, AllFaultsAreToldInTheOrderOfTheFile) {

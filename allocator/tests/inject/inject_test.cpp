@@ -12,17 +12,17 @@ model::Gpu gpu(const std::string& name, std::vector<model::DeviceNode> devices =
                std::vector<model::BindMount> mounts = {}) {
   model::GpuInfo info{gpu_id(name), "A100", {40960}, {}, {}, std::move(devices), std::move(mounts),
                       {}};
-  return {std::move(info), 0, 1, "", true};
+  return {std::move(info), 0, 1, "", true, false, {}};
 }
 
 model::Lease lease(const std::string& user = "ana", const std::string& server = "") {
   model::Owner owner{*model::HubName::parse("hub"), user, server};
   model::Request request{*model::RequestId::parse("r-1"), owner,          {},
                          model::WantCount{1},             model::Mode::shared,
-                         {"compute", "utility"}};
+                         {"compute", "utility"}, false};
   return {*model::LeaseId::parse("L-1"), std::move(request), *model::HostName::parse("h1"),
           *model::Epoch::parse("E1"),    model::LeaseState::granted,
-          {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+          {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
 }
 
 Machine with_cdi() {

@@ -137,16 +137,16 @@ TEST(LostStore, AGpuThatIsNotThereIsKeptAsMissing) {
   EXPECT_EQ(world.show(), "gpu0: ana active | gpu1 (missing): ana active | conflicts: -");
 }
 
-TEST(Gpus, OneThatIsHeldStaysAsMissing) {
+TEST(Gpus, OneThatIsHeldStaysAsMissingWhenTheAdminTakesItOffTheList) {
   World world{{.gpus = 2}};
   world.ask("ana", 2);
-  world.inventory(1);
+  world.apply(PutListed{machine(1)});
   EXPECT_EQ(world.show(), "gpu0: ana granted | gpu1 (missing): ana granted | conflicts: -");
   EXPECT_EQ(world.ask("bo", model::WantPositions{{1}}), "impossible");
-  world.inventory(2);
+  world.apply(PutListed{machine(2)});
   EXPECT_EQ(world.show(), "gpu0: ana granted | gpu1: ana granted | conflicts: -");
   world.release("ana");
-  world.inventory(1);
+  world.apply(PutListed{machine(1)});
   EXPECT_EQ(world.show(), "gpu0: - | conflicts: -");
 }
 

@@ -102,7 +102,7 @@ TEST(Lease, ExpiryNeedsTheTimeAndNoBind) {
   world.bind("bo", 1);
   world.passes(1'000'000);
   EXPECT_EQ(world.expire("bo"), "still active");
-  EXPECT_EQ(world.ledger->next_deadline(), std::nullopt);
+  EXPECT_EQ(world.ledger->next_overdue(), std::nullopt);
 }
 
 TEST(Lease, SlotsAreSharedAndExclusiveMeansAlone) {
@@ -143,10 +143,10 @@ TEST(Lease, AllIsThereAfterARestart) {
   world.ask("cy", 1);
   world.release("cy");
   const auto before = world.show();
-  const auto deadline = world.ledger->next_deadline();
+  const auto deadline = world.ledger->next_overdue();
   world.restart();
   EXPECT_EQ(world.show(), before);
-  EXPECT_EQ(world.ledger->next_deadline(), deadline);
+  EXPECT_EQ(world.ledger->next_overdue(), deadline);
   const auto old = world.lease("cy").id;
   EXPECT_EQ(world.ask("cy", 1), "granted");
   EXPECT_NE(world.lease("cy").id, old);

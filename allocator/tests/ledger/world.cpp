@@ -7,8 +7,8 @@ namespace gpuhub::ledger {
 namespace {
 
 std::string reason_name(Reason reason) {
-  static constexpr std::array<const char*, 9> names{
-      "no_gpu_free", "impossible", "owner_active", "owner_ending", "request_reused",
+  static constexpr std::array<const char*, 10> names{
+      "no_gpu_free", "queue_full", "impossible", "owner_active", "owner_ending", "request_reused",
       "unknown_lease", "unknown_gpu", "lease_state", "stale_epoch"};
   return names.at(static_cast<std::size_t>(std::to_underlying(reason)));
 }
@@ -22,19 +22,22 @@ World::World(WorldOptions options)
 }
 
 void World::open() {
-  Settings settings{.host = *model::HostName::parse("h1"), .gpus = {}};
+  Settings settings{.host = *model::HostName::parse("h1"), .gpus = {}, .queue = options_.queue,
+                    .watchers = {"exporter"}};
   settings.default_slots = options_.slots;
   settings.history_max = options_.history;
+  settings.avoid_foreign = options_.avoid_foreign;
   const auto contents = store_->load();
+  now.at = contents->at;  // the ledger's time does not move while the daemon is down
   ledger = std::make_unique<Ledger>(policy_, settings, *contents);
   inventory(options_.gpus);
+  apply(SetGranting{true});
 }
 
 void World::restart() { open(); }
 
 void World::lose_store() {
   store_ = std::make_unique<store::MemoryStore>(*model::Epoch::parse(std::format("e{}", ++lives_)));
-  now.at = {0};
   open();
 }
 
@@ -59,7 +62,18 @@ std::string World::ask(const std::string& user, model::Want want, model::Mode mo
   const auto id = request.empty() ? std::format("r{}", ++requests_) : request;
   return apply(Ask{{.id = *model::RequestId::parse(id),
                     .owner = {*model::HubName::parse("hub"), user, ""}, .groups = {},
-                    .want = std::move(want), .mode = mode, .capabilities = {}}});
+                    .want = std::move(want), .mode = mode, .capabilities = {}, .wait = waits}});
+}
+std::string World::wait(const std::string& user, model::Want want, model::Mode mode,
+                        const std::string& request) {
+  waits = true;
+  auto answer = ask(user, std::move(want), mode, request);
+  waits = false;
+  return answer;
+}
+std::string World::foreign(int container, model::GpuClaim claim, const std::string& image) {
+  return apply(ForeignHolds{container_id(container), std::format("c{}", container), image,
+                            std::move(claim)});
 }
 
 const model::Lease& World::lease(const std::string& user) const { return newest_.at(user); }

@@ -31,6 +31,8 @@ struct WorldOptions {
   int gpus = 1;
   int slots = 1;
   std::size_t history = 1000;
+  QueueSettings queue{};
+  bool avoid_foreign = true;
 };
 
 class World {
@@ -41,6 +43,11 @@ class World {
   std::string ask(const std::string& user, model::Want want,
                   model::Mode mode = model::Mode::shared, const std::string& request = "");
   std::string ask(const std::string& user, int gpus) { return ask(user, model::WantCount{gpus}); }
+  // The same, but it may wait.
+  std::string wait(const std::string& user, model::Want want,
+                   model::Mode mode = model::Mode::shared, const std::string& request = "");
+  std::string wait(const std::string& user, int gpus) { return wait(user, model::WantCount{gpus}); }
+  std::string renew(const std::string& user) { return apply(Renew{lease(user).id}); }
   std::string bind(const std::string& user, int container);
   std::string release(const std::string& user);
   std::string expire(const std::string& user);
@@ -53,9 +60,20 @@ class World {
 
   std::string inventory(int gpus) { return apply(SetInventory{machine(gpus)}); }
   std::string set_slots(int gpu, int slots) {
-    return apply(SetGpu{{gpu_id(gpu), slots, std::nullopt}});
+    return apply(SetGpu{{gpu_id(gpu), slots, {}, {}}});
   }
+  std::string drain(int gpu, bool on) { return apply(SetGpu{{gpu_id(gpu), {}, {}, on}}); }
+  std::string faulted(int gpu, model::GpuFault fault) {
+    return apply(GpuFaulted{gpu_id(gpu), std::move(fault)});
+  }
+  std::string clear(int gpu) { return apply(ClearFault{gpu_id(gpu)}); }
+  std::string foreign(int container, model::GpuClaim claim, const std::string& image = "cuda");
   void passes(std::int64_t ms) { now.at.ms += ms; }
+  // Time passes, and what is due is done.
+  std::string ticks(std::int64_t ms) {
+    passes(ms);
+    return apply(Tick{});
+  }
   // Starts anew from what was stored; the inventory is read again.
   void restart();
   // The same with an empty store of a new epoch.
@@ -70,6 +88,7 @@ class World {
   model::Contents stored() const { return store_->disk(); }
 
   std::expected<Applied, Refusal> last;
+  bool waits = false;  // of what is asked next
   model::Now now{.at = {0}, .wall = {1'790'000'000'000}};
   std::unique_ptr<Ledger> ledger;
 

@@ -24,6 +24,9 @@ class Promise final : public Checker {
         }
         answered_.erase(forgotten->lease);
         forgotten_.insert(forgotten->lease);
+        // Of a lost store nobody can know that it was forgotten: started again, it is rebuilt.
+        const auto ours = "L-" + truth.disk.epoch().str() + "-";
+        if (!forgotten->lease.str().starts_with(ours)) ended_.erase(forgotten->lease);
       } else if (const auto* lease = std::get_if<model::Lease>(&record)) {
         if (!lease->live()) ended_.insert(lease->id);
         if (lease->live() && ended_.contains(lease->id)) fail(lease->id.str() + " lives again");
@@ -40,6 +43,11 @@ class Promise final : public Checker {
     if (fresh || lease.state > at->second.state) at->second = lease;
     hold(lease.id, at->second, "when it was answered");
   }
+  void store_lost() override {
+    answered_.clear();
+    ended_.clear();
+    forgotten_.clear();
+  }
   void started() override {
     for (const auto& [id, lease] : answered_) {
       hold(id, lease, "after a start");
@@ -53,7 +61,8 @@ class Promise final : public Checker {
     const auto* stored = truth.disk.find(id);
     if (stored == nullptr) {
       if (!ended_.contains(id)) fail(std::format("{} is not on disk {}", id.str(), when));
-    } else if (stored->state < promised.state || stored->gpus != promised.gpus) {
+    } else if (stored->state < promised.state ||
+               (promised.holds() && stored->gpus != promised.gpus)) {
       fail(std::format("{} was answered as {} and is stored as {} {}", id.str(),
                        to_string(promised.state), to_string(stored->state), when));
     }

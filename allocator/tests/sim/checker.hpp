@@ -22,6 +22,8 @@ struct Truth {
   const store::MemoryStore& disk;
   const ledger::Ledger* ledger = nullptr;
   std::size_t waiting = 0;  // requests that nobody has answered
+  int gpus_there = 0;       // GPU-0 to the one before this, as the inventory told last
+  std::uint64_t inventories = 0;  // told so far
 };
 
 class Checker {
@@ -37,6 +39,7 @@ class Checker {
   virtual void looked(const model::ContainerId* /*only*/) {}    // the engine, null: at all
   virtual void told(const model::ContainerId&) {}               // the daemon, of an event
   virtual void started() {}                                     // the daemon, from the disk
+  virtual void store_lost() {}                                  // before such a start
   virtual void stepped() {}                                     // after every step
   virtual void settled() {}   // faults have stopped, time has passed; containers still run
   virtual void quiet() {}     // and no container is left
@@ -56,6 +59,9 @@ using Checkers = std::vector<std::unique_ptr<Checker>>;
 std::unique_ptr<Checker> slots_checker(const Truth& truth, int default_slots);
 std::unique_ptr<Checker> exclusive_checker(const Truth& truth);
 std::unique_ptr<Checker> holding_checker(const Truth& truth);
+std::unique_ptr<Checker> queue_checker(const Truth& truth, int default_slots,
+                                       model::Duration reserve_after);
+std::unique_ptr<Checker> service_checker(const Truth& truth);
 std::unique_ptr<Checker> promise_checker(const Truth& truth);
 std::unique_ptr<Checker> leak_checker(const Truth& truth);
 

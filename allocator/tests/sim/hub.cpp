@@ -11,7 +11,7 @@ std::map<std::string, std::string> labels_of(const model::Lease& lease) {
   std::string gpus;
   for (const auto& id : lease.gpus) gpus += (gpus.empty() ? "" : ",") + id.str();
   return {{"gpuhub.lease", lease.id.str()},
-          {"gpuhub.owner", "hub/" + lease.request.owner.user + "/"},
+          {"gpuhub.owner", lease.request.owner.hub.str() + "/" + lease.request.owner.user + "/"},
           {"gpuhub.gpus", gpus},
           {"gpuhub.mode", std::string{to_string(lease.request.mode)}},
           {"gpuhub.epoch", lease.epoch.str()}};
@@ -24,12 +24,14 @@ Hub::Hub(HubOptions options, Chance& chance, runtime::FakeRuntime& engine)
   for (int n = 0; n < options_.users; ++n) {
     users_.push_back(std::make_unique<User>());
     users_.back()->name = std::format("user{}", n);
+    users_.back()->hub = n % 2 == 0 ? "hub" : "other";
   }
 }
 
 std::size_t Hub::waiting() const {
   return static_cast<std::size_t>(std::ranges::count_if(users_, [](const auto& user) {
-    return user->at == At::asking || user->at == At::binding || user->at == At::releasing;
+    return user->at == At::asking || user->at == At::looking || user->at == At::binding ||
+           user->at == At::releasing;
   }));
 }
 
@@ -48,6 +50,7 @@ service::Reply<service::LeaseAnswer> Hub::reply(User& user, At on_success, At on
     user.lease = answer->lease;
     // A retry may be told of a lease that has moved on, or ended.
     user.at = answer->lease.live() || on_success == At::idle ? on_success : At::idle;
+    if (answer->lease.state == model::LeaseState::queued) user.at = At::queued;
   };
 }
 
@@ -55,6 +58,7 @@ void Hub::ask(User& user, service::Service& service, bool again) {
   if (!again) {
     forget(user);
     ++user.attempt;
+    user.waits = chance_.one_in(2);
     user.mode = chance_.one_in(4) ? model::Mode::exclusive : model::Mode::shared;
     switch (chance_.pick(6)) {
       case 0: user.want = model::WantNone{}; break;
@@ -65,8 +69,8 @@ void Hub::ask(User& user, service::Service& service, bool again) {
   }
   user.at = At::asking;
   service.ask({.id = *model::RequestId::parse(std::format("{}-{}", user.name, user.attempt)),
-               .owner = {*model::HubName::parse("hub"), user.name, ""}, .groups = {},
-               .want = user.want, .mode = user.mode, .capabilities = {}},
+               .owner = {*model::HubName::parse(user.hub), user.name, ""}, .groups = {},
+               .want = user.want, .mode = user.mode, .capabilities = {}, .wait = user.waits},
               reply(user, At::granted, At::idle));
 }
 
@@ -99,6 +103,35 @@ void Hub::release(User& user, service::Service& service) {
   service.release(user.lease->id, reply(user, At::idle, At::idle));
 }
 
+std::string Hub::wait(User& user, service::Service& service) {
+  const auto id = user.lease->id;
+  switch (chance_.pick(12)) {
+    case 0:
+      release(user, service);
+      return user.name + " cancels";
+    case 1:
+    case 2: return user.name + " waits";
+    case 3:
+    case 4:
+    case 5:
+      user.at = At::looking;
+      service.renew(id, reply(user, At::granted, At::idle));
+      return user.name + " renews";
+    default:
+      user.at = At::looking;
+      service.lease(id, reply(user, At::granted, At::idle));
+      return user.name + " looks";
+  }
+}
+
+std::string Hub::dies() {
+  const std::string hub = chance_.one_in(2) ? "hub" : "other";
+  for (auto& user : users_) {
+    if (user->hub == hub) forget(*user);
+  }
+  return "the hub " + hub + " dies";
+}
+
 std::string Hub::act(service::Service* service) {
   User& user = *users_.at(chance_.pick(users_.size()));
   const bool careless = options_.careless && chance_.one_in(12);
@@ -115,6 +148,7 @@ std::string Hub::act(service::Service* service) {
       }
       ask(user, *service, user.attempt > 0 && !user.lease && chance_.one_in(4));
       return user.name + " asks";
+    case At::queued: return wait(user, *service);
     case At::granted:
       if (!user.container) {
         create(user);
@@ -144,6 +178,7 @@ void Hub::daemon_died() {
   for (auto& user : users_) {
     user->call = 0;
     if (user->at == At::asking) user->at = At::idle;          // asks again, some with the same id
+    if (user->at == At::looking) user->at = At::queued;       // looks again
     if (user->at == At::binding) user->at = At::granted;      // binds again
     if (user->at == At::releasing) user->at = At::idle;       // may release again
   }
@@ -153,7 +188,8 @@ void Hub::stop_all(service::Service& service) {
   for (auto& user : users_) {
     if (user->lease && chance_.one_in(2)) release(*user, service);
     // Who waits still waits: it must be answered.
-    else if (user->at != At::asking && user->at != At::binding && user->at != At::releasing) {
+    else if (user->at != At::asking && user->at != At::looking && user->at != At::binding &&
+             user->at != At::releasing) {
       forget(*user);
     }
   }

@@ -1,5 +1,5 @@
-// A hub with its users, as unreliable as hubs are: it asks, creates, binds, starts and releases; it
-// loses answers and asks again, gives up half-way, starts what it should not, and dies.
+// Two hubs with their users, as unreliable as hubs are: they ask, wait, create, bind, start and
+// release; lose answers and ask again, give up half-way, start what they should not, and die.
 #pragma once
 
 #include <functional>
@@ -28,6 +28,8 @@ class Hub {
   std::string act(service::Service* service);
   // Every request under way is lost: the daemon has died, nobody will answer.
   void daemon_died();
+  // All users of one of the hubs are forgotten at once; some ask again with the same id.
+  std::string dies();
   // Every user gives up; what was asked for is not used any more.
   void stop_all(service::Service& service);
 
@@ -36,13 +38,15 @@ class Hub {
   std::function<void(const std::string&)> on_wrong;
 
  private:
-  enum class At { idle, asking, granted, binding, bound, running, releasing };
+  enum class At { idle, asking, queued, looking, granted, binding, bound, running, releasing };
   struct User {
     std::string name;
+    std::string hub;
     At at = At::idle;
     int attempt = 0;
     model::Want want;
     model::Mode mode = model::Mode::shared;
+    bool waits = false;
     std::optional<model::Lease> lease;
     std::optional<model::ContainerId> container;
     std::uint64_t call = 0;  // the request under way; an answer to an older one is of no use
@@ -50,6 +54,7 @@ class Hub {
   service::Reply<service::LeaseAnswer> reply(User& user, At on_success, At on_refusal);
   void ask(User& user, service::Service& service, bool again);
   void create(User& user);
+  std::string wait(User& user, service::Service& service);
   void bind(User& user, service::Service& service);
   void release(User& user, service::Service& service);
   void forget(User& user);

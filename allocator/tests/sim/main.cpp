@@ -62,9 +62,11 @@ gpuhub::sim::Outcome run(const Options& options) {
               options.plant.c_str());
   std::fflush(stdout);
   auto outcome = simulation.run();
-  std::printf("%llu steps, %llu grants, %llu ends, %llu crashes, %llu conflicts, trace %016llx\n",
+  std::printf("%llu steps, %llu grants, %llu waits, %llu ends, %llu crashes, %llu conflicts, "
+              "trace %016llx\n",
               static_cast<unsigned long long>(outcome.step),
               static_cast<unsigned long long>(outcome.grants),
+              static_cast<unsigned long long>(outcome.waits),
               static_cast<unsigned long long>(outcome.ends),
               static_cast<unsigned long long>(outcome.crashes),
               static_cast<unsigned long long>(outcome.conflicts),

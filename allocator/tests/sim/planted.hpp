@@ -2,6 +2,7 @@
 // blind. Decorators of the doubles; a run without one uses the doubles as they are.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,7 +12,8 @@
 namespace gpuhub::sim {
 
 // `forget`: what lives is gone when the store is read again. `lie`: says that batches are durable
-// and writes only their serial.
+// and writes only their serial. `shuffle`: who waits is read in another order. `young`: as if they
+// had asked just now. `heal`: faults and drains are not read.
 class PlantedStore final : public store::Store {
  public:
   PlantedStore(store::MemoryStore& inside, std::string bug)
@@ -20,6 +22,16 @@ class PlantedStore final : public store::Store {
     auto contents = inside_.load();
     if (contents && bug_ == "forget") {
       std::erase_if(contents->leases, [](const model::Lease& lease) { return lease.live(); });
+    }
+    if (contents && bug_ == "shuffle") std::ranges::reverse(contents->leases);
+    if (contents && bug_ == "young") {
+      for (auto& lease : contents->leases) {
+        if (lease.state == model::LeaseState::queued) lease.asked_at = contents->at;
+      }
+    }
+    if (contents && bug_ == "heal") {
+      contents->faults.clear();
+      for (auto& setting : contents->gpu_settings) setting.drained.reset();
     }
     return contents;
   }

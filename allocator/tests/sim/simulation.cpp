@@ -26,7 +26,9 @@ Faults draw(Chance& chance) {
   };
   return {.crash = some(60, 2'000), .commit_fails = some(50, 1'000), .disconnect = some(50, 1'000),
           .lose = some(4, 100), .repeat = some(4, 100), .reorder = some(2, 50),
-          .error = some(3, 60), .long_pause = some(50, 400), .stop_conflicts = chance.one_in(2)};
+          .error = some(3, 60), .long_pause = some(50, 400), .lose_store = some(2, 10),
+          .hub_dies = some(200, 2'000), .stop_conflicts = chance.one_in(2),
+          .reserve_after_ms = chance.between(0, 60'000)};
 }
 
 }  // namespace
@@ -34,8 +36,9 @@ Faults draw(Chance& chance) {
 std::string Faults::show() const {
   return std::format(
       "crash={} commit_fails={} disconnect={} lose={} repeat={} reorder={} error={} long_pause={} "
-      "stop_conflicts={}",
-      crash, commit_fails, disconnect, lose, repeat, reorder, error, long_pause, stop_conflicts);
+      "lose_store={} hub_dies={} stop_conflicts={} reserve_after_ms={}",
+      crash, commit_fails, disconnect, lose, repeat, reorder, error, long_pause, lose_store,
+      hub_dies, stop_conflicts, reserve_after_ms);
 }
 
 Simulation::Simulation(const Options& options)
@@ -52,6 +55,9 @@ Simulation::Simulation(const Options& options)
   checkers_.push_back(exclusive_checker(truth_));
   checkers_.push_back(holding_checker(truth_));
   checkers_.push_back(promise_checker(truth_));
+  checkers_.push_back(queue_checker(truth_, default_slots,
+                                    model::Duration{faults_.reserve_after_ms}));
+  checkers_.push_back(service_checker(truth_));
   checkers_.push_back(leak_checker(truth_));
   for (auto& checker : checkers_) {
     checker->on_fail = [this](const auto& name, const auto& what) { wrong(name, what); };
@@ -91,6 +97,7 @@ void Simulation::crash(const char* why) {
   if (!service_) return;
   const auto& counters = service_->counters();
   outcome_.grants += counters.granted;
+  outcome_.waits += counters.queued;
   outcome_.conflicts += counters.conflicts_seen;
   for (const auto count : counters.ended_by_reason) outcome_.ends += count;
   service_.reset();
@@ -100,13 +107,22 @@ void Simulation::crash(const char* why) {
   hub_.daemon_died();
   fatal_.reset();
   ++outcome_.crashes;
+  if (faults_.lose_store > 0 && chance_.one_in(faults_.lose_store)) {
+    disk_.lose(*model::Epoch::parse(std::format("e{}", ++stores_)));
+    ++outcome_.lost_stores;
+    tell([](Checker& c) { c.store_lost(); });
+  }
   note(std::string{"crash: "} + why);
 }
 
 void Simulation::start() {
   const auto contents = store_.load();
   now_.at = contents->at;  // the daemon's clock goes on from what was stored
-  ledger::Settings settings{.host = *model::HostName::parse("h1"), .gpus = {}};
+  ledger::Settings settings{.host = *model::HostName::parse("h1"), .gpus = {},
+                            .queue = {.max = 5, .timeout = model::Duration{300'000},
+                                      .renew_timeout = model::Duration{60'000},
+                                      .reserve_after = model::Duration{faults_.reserve_after_ms}},
+                            .watchers = {}, .fault_quiet = model::Duration{30'000}};
   settings.default_slots = default_slots;
   settings.history_max = history;
   service_ = std::make_unique<service::Service>(
@@ -114,9 +130,15 @@ void Simulation::start() {
       service::Settings{.stop_conflicts = faults_.stop_conflicts},
       [this](std::string why) { fatal_ = std::move(why); });
   truth_.ledger = &service_->ledger();
-  service_->set_inventory(machine(gpus));
+  tell_inventory(gpus);
   service_->start();
   tell([](Checker& c) { c.started(); });
+}
+
+void Simulation::tell_inventory(int count) {
+  truth_.gpus_there = count;
+  ++truth_.inventories;
+  service_->set_inventory(machine(count));
 }
 
 std::string Simulation::time_passes() {
@@ -195,11 +217,17 @@ std::string Simulation::deliver() {
 std::string Simulation::admin_acts() {
   if (!service_) return "nobody to tell";
   const auto id = *model::GpuId::parse(std::format("GPU-{}", chance_.between(0, gpus)));
-  switch (chance_.pick(4)) {
-    case 0: service_->set_gpu({id, chance_.between(1, 3), {}}, [](auto) {}); return "slots";
-    case 1: service_->set_inventory(machine(chance_.between(1, gpus))); return "fewer GPUs";
+  switch (chance_.pick(8)) {
+    case 0:
+      service_->set_gpu({id, chance_.between(1, 3), {}, {}}, false, [](auto) {});
+      return "slots";
+    case 3: service_->set_gpu({id, {}, {}, true}, false, [](auto) {}); return "drain";
+    case 4: service_->set_gpu({id, {}, {}, false}, false, [](auto) {}); return "undrain";
+    case 5: service_->gpu_fault(id, {model::FaultKind::xid, 79, "XID 79"}); return "an XID";
+    case 6: service_->set_gpu({id, {}, {}, {}}, true, [](auto) {}); return "a fault is cleared";
+    case 1: tell_inventory(chance_.between(1, gpus)); return "fewer GPUs";
     case 2: service_->set_inventory(std::unexpected("the driver hangs")); return "no inventory";
-    default: service_->set_inventory(machine(gpus)); return "all GPUs";
+    default: tell_inventory(gpus); return "all GPUs";
   }
 }
 
@@ -215,6 +243,7 @@ std::string Simulation::act() {
     crash("kill -9");
     return "";
   }
+  if (faults_.hub_dies > 0 && chance_.one_in(faults_.hub_dies)) return hub_.dies();
   switch (chance_.pick(16)) {
     case 0: return time_passes();
     case 1:
@@ -247,7 +276,7 @@ void Simulation::step() {
 // Faults have stopped: everything is delivered, commits succeed, time passes.
 void Simulation::settle(const char* what) {
   if (!service_) start();
-  service_->set_inventory(machine(gpus));
+  tell_inventory(gpus);
   if (!engine_.connected()) engine_.connect();
   for (int round = 0; round < 120 && outcome_.wrong.empty(); ++round) {
     for (int turn = 0; turn < 10; ++turn) {

@@ -35,7 +35,10 @@ struct Faults {
   int reorder = 0;
   int error = 0;
   int long_pause = 0;
+  int lose_store = 0;       // of so many crashes
+  int hub_dies = 0;
   bool stop_conflicts = false;
+  int reserve_after_ms = 0;
   std::string show() const;
 };
 
@@ -44,7 +47,7 @@ struct Outcome {
   std::string checker;          // which said so
   std::uint64_t step = 0;
   std::uint64_t trace = 0;      // of all that happened: equal seeds, equal traces
-  std::uint64_t grants = 0, ends = 0, crashes = 0, conflicts = 0;
+  std::uint64_t grants = 0, ends = 0, crashes = 0, conflicts = 0, waits = 0, lost_stores = 0;
 };
 
 class Simulation {
@@ -61,6 +64,7 @@ class Simulation {
   std::string engine_acts();
   std::string deliver();
   std::string admin_acts();
+  void tell_inventory(int count);
   void crash(const char* why);
   void start();
   void settle(const char* what);
@@ -83,6 +87,7 @@ class Simulation {
   Checkers checkers_;
   std::unique_ptr<service::Service> service_;
   std::optional<std::string> fatal_;
+  int stores_ = 1;
   Outcome outcome_;
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 // Batch n: adds lease n, ends lease n - 1, and writes n to three other tables.
 model::Batch batch_number(int n) {
-  std::vector<model::Record> records{lease(n), model::GpuSetting{gpu(1), n % 64 + 1, {}}};
+  std::vector<model::Record> records{lease(n), model::GpuSetting{gpu(1), n % 64 + 1, {}, {}}};
   if (n > 1) records.emplace_back(ended(n - 1));
   auto list = listed();
   list.gpus.front().memory = {n};

@@ -16,14 +16,17 @@ TEST(Rows, EveryKindOfLeaseComesBackEqual) {
   for (const auto& sample :
        {lease(1), lease(2, model::WantGpus{{gpu(1), gpu(7)}}),
         lease(3, model::WantPositions{{0, 3}}), lease(4, model::WantAll{}),
-        lease(5, model::WantNone{}), active(6), ended(7)}) {
+        lease(5, model::WantNone{}), active(6), ended(7), queued(8)}) {
     const auto text = write_lease(sample);
     const auto back = read_lease(text);
     ASSERT_TRUE(back) << back.error();
     EXPECT_EQ(write_lease(*back), text);
     EXPECT_EQ(back->request.owner, sample.request.owner);
     EXPECT_EQ(back->request.want, sample.request.want);
+    EXPECT_EQ(back->request.wait, sample.request.wait);
     EXPECT_EQ(back->bind_expires_at, sample.bind_expires_at);
+    EXPECT_EQ(back->queue_expires_at, sample.queue_expires_at);
+    EXPECT_EQ(back->ended_at, sample.ended_at);
     EXPECT_EQ(back->exit_code, sample.exit_code);
   }
 }
@@ -41,6 +44,14 @@ TEST(Rows, AConflictComesBackEqual) {
   EXPECT_EQ(write_conflict(*read_conflict(write_conflict(sample))), write_conflict(sample));
 }
 
+TEST(Rows, AFaultComesBackEqual) {
+  auto sample = fault(2);
+  EXPECT_EQ(read_fault(write_fault(sample))->state, sample.state);
+  sample.state = {.fault = {model::FaultKind::vanished, {}, "gone"}, .since = {1}, .clears_at = {}};
+  EXPECT_EQ(read_fault(write_fault(sample))->state, sample.state);
+  EXPECT_EQ(read_fault("{}").error(), "gpu: missing");
+}
+
 struct Damage {
   const char* what;
   const char* with;
@@ -53,6 +64,11 @@ TEST(Rows, ALeaseThatIsNotAsWrittenIsRefusedByKey) {
       {R"("state":"active")", R"("state":"alive")", "state: no state of a lease"},
       {R"("state":"active")", R"("state":"granted")", "container: stands in an unbound lease"},
       {R"("state":"active")", R"("state":"ended")", "reason: must stand exactly when ended"},
+      {R"("state":"active")", R"("state":"queued")", "granted_at_ms: stands in a lease that waits"},
+      {R"("granted_at_ms":1006)", R"("granted_at_ms":null)",
+       "granted_at_ms: missing in a granted lease"},
+      {R"("bind_expires_at_ms":181006)", R"("bind_expires_at_ms":null)",
+       "bind_expires_at_ms: must stand exactly when granted"},
       {R"("host":"h1",)", "", "host: missing"},
       {R"("host":"h1")", R"("host":1)", "host: not a text"},
       {R"("host":"h1")", R"("host":"h1","guest":"h2")", "guest: unknown"},

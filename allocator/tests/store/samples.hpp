@@ -28,14 +28,30 @@ inline model::Lease lease(int n, model::Want want = model::WantCount{1}) {
           .state = model::LeaseState::granted,
           .gpus = {gpu(n)},
           .container = {},
-          .granted_at = {1000 + n},
-          .bind_expires_at = {181'000 + n},
+          .asked_at = {900 + n},
+          .queue_expires_at = {},
+          .granted_at = model::Instant{1000 + n},
+          .bind_expires_at = model::Instant{181'000 + n},
+          .ended_at = {},
           .created_wall = {1'790'000'000'000 + n},
+          .granted_wall = model::WallTime{1'790'000'000'100 + n},
           .bound_wall = {},
           .ended_wall = {},
           .reason = {},
           .exit_code = {},
           .oom_killed = {}};
+}
+
+inline model::Lease queued(int n) {
+  auto waits = lease(n, model::WantCount{2});
+  waits.request.wait = true;
+  waits.state = model::LeaseState::queued;
+  waits.gpus.clear();
+  waits.queue_expires_at = model::Instant{86'400'900 + n};
+  waits.granted_at.reset();
+  waits.bind_expires_at.reset();
+  waits.granted_wall.reset();
+  return waits;
 }
 
 inline model::Lease active(int n) {
@@ -51,6 +67,7 @@ inline model::Lease ended(int n) {
   over.request.mode = model::Mode::exclusive;
   over.request.owner.server = "naïve ☃";
   over.state = model::LeaseState::ended;
+  over.ended_at = model::Instant{5'000};
   over.ended_wall = model::WallTime{1'790'000'001'000};
   over.reason = model::EndReason::container_exited;
   over.exit_code = 137;
@@ -69,16 +86,22 @@ inline model::Conflict conflict(int n) {
   return {container(n), "nb-ana", lease_id(n), {gpu(1), gpu(2)}, {1'790'000'002'000}};
 }
 
+inline model::GpuFaulty fault(int n) {
+  return {gpu(n), {.fault = {model::FaultKind::xid, 79, "XID 79: fell off \"the\" bus"},
+                   .since = {1'790'000'003'000}, .clears_at = model::Instant{600'000}}};
+}
+
 // Everything but epoch and freshness, a line each.
 inline std::string show(const model::Contents& contents) {
   std::string text = std::format("serial {} at {}\n", contents.next_serial, contents.at.ms);
   for (const auto& lease : contents.leases) text += write_lease(lease) + "\n";
   for (const auto& s : contents.gpu_settings) {
-    text += std::format("setting {} {} {}\n", s.gpu.str(), s.slots.value_or(-1),
-                        s.label.value_or("-"));
+    text += std::format("setting {} {} {}{}\n", s.gpu.str(), s.slots.value_or(-1),
+                        s.label.value_or("-"), s.drained.value_or(false) ? " drained" : "");
   }
   if (contents.listed) text += write_listed(*contents.listed) + "\n";
   for (const auto& conflict : contents.conflicts) text += write_conflict(conflict) + "\n";
+  for (const auto& faulty : contents.faults) text += write_fault(faulty) + "\n";
   return text;
 }
 

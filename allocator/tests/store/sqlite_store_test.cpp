@@ -59,18 +59,21 @@ TEST_F(SqliteStoreTest, AFreshStoreIsEmptyAndOnlyForItsOwner) {
 
 TEST_F(SqliteStoreTest, AllKindsOfRecordsAreThereAfterReopening) {
   auto store = open();
-  EXPECT_EQ(commit(*store, pump, batch({lease(1), active(2), ended(3)}, 4, 10)), "");
+  EXPECT_EQ(commit(*store, pump, batch({lease(1), active(2), ended(3), queued(4)}, 4, 10)), "");
   EXPECT_EQ(commit(*store, pump,
-                   batch({model::GpuSetting{gpu(1), 2, "desk"}, model::GpuSetting{gpu(2), {}, {}},
-                          listed(), conflict(9), conflict(8)}, 4, 20)), "");
+                   batch({model::GpuSetting{gpu(1), 2, "desk", {}},
+                          model::GpuSetting{gpu(2), {}, {}, true}, listed(), conflict(9),
+                          conflict(8), fault(1), fault(2), model::FaultCleared{gpu(1)}}, 4, 20)),
+            "");
   store.reset();
   const auto contents = open("never-used")->load();
   ASSERT_TRUE(contents) << contents.error().message;
   EXPECT_EQ(show(*contents),
             "serial 4 at 20\n" + write_lease(lease(1)) + "\n" + write_lease(active(2)) + "\n" +
-                write_lease(ended(3)) + "\nsetting GPU-1 2 desk\nsetting GPU-2 -1 -\n" +
+                write_lease(ended(3)) + "\n" + write_lease(queued(4)) +
+                "\nsetting GPU-1 2 desk\nsetting GPU-2 -1 - drained\n" +
                 write_listed(listed()) + "\n" + write_conflict(conflict(8)) + "\n" +
-                write_conflict(conflict(9)) + "\n");
+                write_conflict(conflict(9)) + "\n" + write_fault(fault(2)) + "\n");
   EXPECT_EQ(contents->epoch.str(), "e1");
   EXPECT_FALSE(contents->fresh);
 }
@@ -102,11 +105,35 @@ TEST_F(SqliteStoreTest, OneProcessAtATime) {
   EXPECT_TRUE(holds(open_error(), "locked")) << open_error();
 }
 
+// A file as version 1 wrote it, before there was a queue.
+TEST_F(SqliteStoreTest, AnOlderStoreIsBroughtUp) {
+  open().reset();
+  sql("DROP TABLE faults; DROP TABLE gpu_settings;"
+      "CREATE TABLE gpu_settings (gpu TEXT PRIMARY KEY, slots INTEGER, label TEXT) STRICT;"
+      "INSERT INTO gpu_settings VALUES ('GPU-1', 2, 'desk'); PRAGMA user_version=1;"
+      "INSERT INTO leases (id, body) VALUES ('L-e1-1', '{\"id\":\"L-e1-1\",\"request\":{"
+      "\"id\":\"r1\",\"owner\":{\"hub\":\"hub\",\"user\":\"ana\",\"server\":\"\"},\"groups\":[],"
+      "\"want\":{\"kind\":\"count\",\"count\":1},\"mode\":\"shared\",\"capabilities\":[]},"
+      "\"host\":\"h1\",\"epoch\":\"e1\",\"state\":\"granted\",\"gpus\":[\"GPU-1\"],"
+      "\"container\":null,\"granted_at_ms\":1001,\"bind_expires_at_ms\":181001,"
+      "\"created_wall_ms\":1790000000001,\"bound_wall_ms\":null,\"ended_wall_ms\":null,"
+      "\"reason\":null,\"exit_code\":null,\"oom_killed\":null}')");
+  const auto contents = open()->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  auto expected = lease(1);
+  expected.request.groups.clear();
+  expected.request.capabilities.clear();
+  expected.asked_at = model::Instant{1001};
+  expected.granted_wall = expected.created_wall;
+  EXPECT_EQ(show(*contents),
+            "serial 1 at 0\n" + write_lease(expected) + "\nsetting GPU-1 2 desk\n");
+}
+
 TEST_F(SqliteStoreTest, ANewerStoreIsRefusedAndLeftAlone) {
   open().reset();
+  sql("PRAGMA user_version=3");
+  EXPECT_TRUE(holds(open_error(), "it has version 3, this program knows version 2"));
   sql("PRAGMA user_version=2");
-  EXPECT_TRUE(holds(open_error(), "it has version 2, this program knows version 1"));
-  sql("PRAGMA user_version=1");
   EXPECT_EQ(load_error(), "loaded");
 }
 
@@ -151,7 +178,7 @@ TEST_F(SqliteStoreTest, ADirectoryInItsPlace) {
 TEST_F(SqliteStoreTest, ABadRowNamesTableAndKey) {
   auto store = open();
   EXPECT_EQ(commit(*store, pump, batch({lease(1), conflict(2), listed(),
-                                        model::GpuSetting{gpu(1), 2, {}}})), "");
+                                        model::GpuSetting{gpu(1), 2, {}, {}}})), "");
   store.reset();
   sql("UPDATE leases SET body = replace(body, '\"granted\"', '\"grunted\"')");
   EXPECT_TRUE(load_error().ends_with("table leases, row L-e1-1: state: no state of a lease"))
