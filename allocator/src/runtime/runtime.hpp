@@ -14,7 +14,9 @@
 #include <variant>
 #include <vector>
 
+#include "model/claim.hpp"
 #include "model/ids.hpp"
+#include "model/labels.hpp"
 #include "model/units.hpp"
 
 namespace gpuhub::runtime {
@@ -30,6 +32,19 @@ struct Container {
   std::map<std::string, std::string> labels;  // those that begin with "gpuhub."
   std::optional<int> exit_code;               // where it has ended
   bool oom_killed = false;
+  std::string image = {};                     // as whoever started it named it
+  // What it takes of the GPUs, if it names no lease; nullopt: nothing. Never in a list. Fixed when
+  // a container is created, so one look is enough.
+  std::optional<model::GpuClaim> claim = {};
+
+  // Ours: the label gpuhub.lease is there.
+  bool labelled() const { return labels.contains(std::string{model::label_lease}); }
+  // The label holds a lease's id. One that is labelled with something else takes its GPUs all the
+  // same: its claim is told.
+  bool names_lease() const {
+    const auto at = labels.find(std::string{model::label_lease});
+    return at != labels.end() && model::LeaseId::parse(at->second).has_value();
+  }
 };
 
 enum class ErrorKind {
