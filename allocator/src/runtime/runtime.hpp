@@ -84,7 +84,8 @@ struct Capabilities {
 class Runtime {
  public:
   virtual ~Runtime() = default;
-  // All containers, in any state, that carry the label gpuhub.lease.
+  // All containers, in any state, that carry the label gpuhub.lease, and those without it that run
+  // (running, paused, restarting). Each is told as it was at some instant since the call.
   virtual void list(Done<std::vector<Container>> done) = 0;
   virtual void inspect(const model::ContainerId& id, Done<Container> done) = 0;
   // Removes a container of ours that is in state created; `failed` if it is in any other state.
@@ -93,8 +94,11 @@ class Runtime {
   virtual void stop(const model::ContainerId& id, std::chrono::seconds grace,
                     Done<std::monostate> done) = 0;
   virtual void capabilities(Done<Capabilities> done) = 0;
-  // Starts the event stream; `on_signal` is called for the runtime's whole life, and the adapter
-  // reconnects by itself (Disconnected, then Connected again). Called once.
+  // Starts the event stream, which tells of all containers, ours or not, what may change who holds
+  // a GPU, or what a container is called. Engines do not tell of a start that fails, nor of the end
+  // of one that is killed while it waits for its restart. `on_signal` is called for the runtime's
+  // whole life, and the adapter reconnects by itself (Disconnected, then Connected again). Called
+  // once.
   virtual void watch(std::move_only_function<void(Signal)> on_signal) = 0;
 };
 
