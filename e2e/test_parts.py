@@ -31,7 +31,7 @@ def test_engine_adapter_against_a_real_engine(plain: TestHost) -> None:
     done = plain.exec("/run/docker_real_test", check=False)
     assert done.status == 0, done.text
     assert "SKIPPED" not in done.text, done.text
-    assert "[  PASSED  ] 4 tests" in done.text, done.text
+    assert "[  PASSED  ] 5 tests" in done.text, done.text
 
 
 def test_real_nvml_clients_against_the_simulated_library() -> None:

@@ -20,22 +20,29 @@ std::optional<std::uint64_t> serial_of(const model::LeaseId& id) {
   return serial;
 }
 
-// Does this text name the GPU: its UUID, or its index, or either behind a CDI vendor and class?
+// Does this text name the GPU: its UUID, or the beginning of one, or its index; or one of these (or
+// "gpu0") as a CDI name of NVIDIA's?
 bool names(std::string_view text, const model::Gpu& gpu) {
+  constexpr std::size_t beginning_min = 8;  // of a UUID: "GPU-" and some of it
   if (const auto equals = text.rfind('='); equals != std::string_view::npos) {
+    if (!text.starts_with("nvidia.com/")) return false;
     text.remove_prefix(equals + 1);
+    if (text.starts_with("gpu")) text.remove_prefix(3);
   }
-  if (text == "all" || text == gpu.info.id.str()) return true;
+  const std::string& id = gpu.info.id.str();
+  if (text == "all" || text == id) return true;
+  if (text.size() >= beginning_min && text.starts_with("GPU-") && id.starts_with(text)) return true;
   int index = -1;
   const auto [end, error] = std::from_chars(text.begin(), text.end(), index);
   return error == std::errc{} && end == text.end() && index == gpu.index;
 }
 
-// Is this node (a path in the container or on the host) the GPU's?
+// Is this node (a path on the host), or one in this folder, the GPU's?
 bool is_node(std::string_view path, const model::Gpu& gpu) {
   if (gpu.info.minor && path == "/dev/nvidia" + std::to_string(*gpu.info.minor)) return true;
   return std::ranges::any_of(gpu.info.devices, [&](const model::DeviceNode& node) {
-    return path == node.host_path || path == node.container_path;
+    if (path == node.host_path) return true;
+    return node.host_path.starts_with(path) && node.host_path.at(path.size()) == '/';
   });
 }
 

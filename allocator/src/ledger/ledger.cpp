@@ -181,7 +181,9 @@ std::string Ledger::show() const {
   }
   const auto conflicting = names(conflicts(), [](const auto& one) { return one.name; });
   line += "conflicts: " + (conflicting.empty() ? "-" : conflicting);
-  const auto others = names(foreign(), [](const auto& one) { return one.name; });
+  auto using_gpus = foreign();
+  std::erase_if(using_gpus, [](const auto* one) { return one->gpus.empty(); });
+  const auto others = names(using_gpus, [](const auto& one) { return one.name; });
   return others.empty() ? line : line + " | foreign: " + others;
 }
 

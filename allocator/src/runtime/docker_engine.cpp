@@ -15,20 +15,26 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr const char* lease_label = "gpuhub.lease";
 // {"label":["gpuhub.lease"]}
-constexpr const char* list_target =
+constexpr const char* ours_target =
     "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22gpuhub.lease%22%5D%7D";
-// {"type":["container"],"label":["gpuhub.lease"],"event":["create","start","die","oom","destroy",
-//  "pause","unpause","kill"]}: named, because health checks and `exec` make events all the time.
+constexpr const char* running_target = "/containers/json";  // paused and restarting ones, too
+// {"type":["container"],"event":["create","start","die","stop","oom","destroy","pause","unpause",
+//  "rename"]}: named, because health checks and `exec` make events all the time. `stop`: it is the
+// only event of a container that waits for its restart and is stopped.
 constexpr const char* events_filters =
-    "%7B%22type%22%3A%5B%22container%22%5D%2C%22label%22%3A%5B%22gpuhub.lease%22%5D%2C%22event%22"
-    "%3A%5B%22create%22%2C%22start%22%2C%22die%22%2C%22oom%22%2C%22destroy%22%2C%22pause%22%2C"
-    "%22unpause%22%2C%22kill%22%5D%7D";
+    "%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22create%22%2C%22start%22%2C%22die"
+    "%22%2C%22stop%22%2C%22oom%22%2C%22destroy%22%2C%22pause%22%2C%22unpause%22%2C%22rename%22%5D"
+    "%7D";
 constexpr std::size_t answer_max = 32 * 1024 * 1024;
-constexpr std::size_t event_max = 1024 * 1024;
+constexpr std::size_t event_max = 8 * 1024 * 1024;  // it carries all labels of its container
 constexpr std::size_t stops_max = 64;           // at once; they take as long as containers do
 constexpr milliseconds stop_slack{20'000};      // above the grace, for the engine's own work
+
+bool holds(const Container& container) {
+  using enum ContainerState;
+  return container.state == running || container.state == paused || container.state == restarting;
+}
 
 Error error_of(http::ClientError why) {
   const bool answered = why.kind == http::ClientErrorKind::too_large;
@@ -228,8 +234,26 @@ DockerEngine::DockerEngine(http::Loop& loop, DockerSettings settings,
 
 DockerEngine::~DockerEngine() = default;
 
+// Two questions: the engine cannot be asked for "ours, or running", and the answer about all
+// containers grows with each dead one that nobody has removed (0.7 KB each), up to being too large.
+// Labels do not change, so each container is in exactly one of the answers that count.
 void DockerEngine::list(Done<std::vector<Container>> done) {
-  state_->get<std::vector<Container>>(list_target, &read_container_list, std::move(done));
+  using Containers = std::vector<Container>;
+  const auto ask = [state = state_.get()](const char* target, Done<Containers> then) {
+    state->get<Containers>(target, &read_container_list, std::move(then));
+  };
+  ask(ours_target, [ask, done = std::move(done)](std::expected<Containers, Error> ours) mutable {
+    if (!ours) return done(std::move(ours));
+    std::erase_if(*ours, [](const Container& container) { return !container.labelled(); });
+    ask(running_target, [ours = *std::move(ours), done = std::move(done)](
+                            std::expected<Containers, Error> running) mutable {
+      if (!running) return done(std::move(running));
+      for (Container& container : *running) {
+        if (!container.labelled() && holds(container)) ours.push_back(std::move(container));
+      }
+      done(std::move(ours));
+    });
+  });
 }
 
 void DockerEngine::inspect(const model::ContainerId& id, Done<Container> done) {
@@ -238,7 +262,7 @@ void DockerEngine::inspect(const model::ContainerId& id, Done<Container> done) {
 
 void DockerEngine::remove_created(const model::ContainerId& id, Done<std::monostate> done) {
   const auto guard = [](const Container& container) -> std::string {
-    if (!container.labels.contains(lease_label)) return "the container is not ours";
+    if (!container.labelled()) return "the container is not ours";
     if (container.state != ContainerState::created) return "the container was started";
     return {};
   };
@@ -251,7 +275,7 @@ void DockerEngine::remove_created(const model::ContainerId& id, Done<std::monost
 void DockerEngine::stop(const model::ContainerId& id, std::chrono::seconds grace,
                         Done<std::monostate> done) {
   const auto guard = [](const Container& container) -> std::string {
-    return container.labels.contains(lease_label) ? "" : "the container is not ours";
+    return container.labelled() ? "" : "the container is not ours";
   };
   state_->change(id, guard, state_->stops,
                  {.method = "POST",

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <charconv>
 #include <limits>
 #include <utility>
+
+#include "runtime/docker_configuration.hpp"
+#include "runtime/json_fields.hpp"
 
 namespace gpuhub::runtime {
 namespace {
@@ -43,24 +45,6 @@ Read<json::value> parse(std::string_view text) {
   return value;
 }
 
-// Field lookups that never throw: nullptr if it is missing or of another type.
-const json::value* field(const json::value& in, std::string_view key) {
-  return in.is_object() ? in.get_object().if_contains(key) : nullptr;
-}
-const json::string* string_field(const json::value& in, std::string_view key) {
-  const json::value* found = field(in, key);
-  return found != nullptr ? found->if_string() : nullptr;
-}
-std::optional<std::int64_t> integer_field(const json::value& in, std::string_view key) {
-  const json::value* found = field(in, key);
-  const std::int64_t* number = found != nullptr ? found->if_int64() : nullptr;
-  return number != nullptr ? std::optional{*number} : std::nullopt;
-}
-
-Problem lacks(std::string_view what, std::string_view key) {
-  return Problem{"the engine's " + std::string{what} + " has no usable " + std::string{key}};
-}
-
 Read<ContainerState> read_state(std::string_view text) {
   for (const auto& [name, state] : states) {
     if (name == text) return state;
@@ -68,20 +52,32 @@ Read<ContainerState> read_state(std::string_view text) {
   return Problem{"the engine names an unknown container state"};
 }
 
-// Adds those that begin with "gpuhub.". False: something that claims to be ours makes no sense.
+// Adds those that begin with "gpuhub.". False: something that claims to be ours makes no sense. An
+// image may bring labels of that kind by itself: without a lease's nothing is claimed.
 bool read_labels(const json::value& in, std::map<std::string, std::string>& labels) {
   if (!in.is_object()) return in.is_null();
+  const bool ours = in.get_object().contains(model::label_lease);
   for (const auto& [key, value] : in.get_object()) {
     if (!key.starts_with("gpuhub.")) continue;
-    if (!value.is_string() || value.get_string().size() > label_value_max) return false;
-    labels.emplace(std::string{key}, std::string{value.get_string()});
+    if (value.is_string() && value.get_string().size() <= label_value_max) {
+      labels.emplace(std::string{key}, std::string{value.get_string()});
+    } else if (ours) {
+      return false;
+    }
   }
   return true;
 }
 
+// For people: the engine takes names and images of plain ASCII only, and so do we.
+std::string shown(std::string_view text) {
+  std::string out{text.substr(0, shown_max)};
+  std::ranges::replace_if(out, [](char c) { return c <= 0x20 || c >= 0x7f; }, '?');
+  return out;
+}
+
 std::string without_slash(std::string_view name) {
   if (name.starts_with('/')) name.remove_prefix(1);
-  return std::string{name};
+  return shown(name);
 }
 
 Read<model::ContainerId> read_id(const json::value& in, std::string_view key) {
@@ -99,7 +95,8 @@ Read<Container> read_list_entry(const json::value& in) {
   const auto state = read_state(*text);
   if (!state) return Problem{state.error()};
   Container container{.id = std::move(*id), .name = {}, .state = *state, .labels = {},
-                      .exit_code = {}, .oom_killed = false, .image = {}, .claim = {}};
+                      .exit_code = {}};
+  if (const json::string* image = string_field(in, "Image")) container.image = shown(*image);
   const json::value* labels = field(in, "Labels");
   if (labels == nullptr || !read_labels(*labels, container.labels)) {
     return lacks("container list", "Labels");
@@ -203,13 +200,14 @@ Read<Container> read_container(std::string_view text) {
   const json::value* config = field(*value, "Config");
   const json::value* labels = config != nullptr ? field(*config, "Labels") : nullptr;
   Container container{.id = std::move(*id), .name = {}, .state = *known, .labels = {},
-                      .exit_code = {}, .oom_killed = false, .image = {}, .claim = {}};
+                      .exit_code = {}};
   if (labels == nullptr || !read_labels(*labels, container.labels)) {
     return lacks("container", "Config.Labels");
   }
   if (const json::string* name = string_field(*value, "Name")) {
     container.name = without_slash(*name);
   }
+  if (const json::string* image = string_field(*config, "Image")) container.image = shown(*image);
   const bool ended = *known == ContainerState::exited || *known == ContainerState::dead ||
                      *known == ContainerState::removing;
   const auto code = integer_field(*state, "ExitCode");
@@ -219,6 +217,10 @@ Read<Container> read_container(std::string_view text) {
   if (ended) container.exit_code = static_cast<int>(*code);
   const json::value* oom = field(*state, "OOMKilled");
   container.oom_killed = oom != nullptr && oom->is_bool() && oom->get_bool();
+  if (container.names_lease()) return container;
+  const auto configuration = read_configuration(*value);
+  if (!configuration) return Problem{configuration.error()};
+  container.claim = claim_of(*configuration);
   return container;
 }
 

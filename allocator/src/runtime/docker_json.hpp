@@ -14,6 +14,7 @@
 namespace gpuhub::runtime {
 
 inline constexpr std::size_t label_value_max = 64 * 1024;  // bytes; longer ones are an error
+inline constexpr std::size_t shown_max = 255;  // bytes of a name or an image; the rest is cut
 
 // The errors are one line for people: what was wrong with the answer.
 template <typename T>
@@ -29,7 +30,8 @@ Read<EngineVersion> read_version(std::string_view json);
 // GET /info. `cdi` is true if the engine names spec folders: an empty list means switched off.
 Read<Capabilities> read_capabilities(std::string_view json);
 
-// GET /containers/json (no exit codes in there) and GET /containers/ID/json.
+// GET /containers/json (no exit codes, no claims in there) and GET /containers/ID/json. Names and
+// images are made printable ASCII: what is not becomes `?`.
 Read<std::vector<Container>> read_container_list(std::string_view json);
 Read<Container> read_container(std::string_view json);
 

@@ -51,9 +51,10 @@ void FakeRuntime::list(Done<std::vector<Container>> done) {
         if (on_look) on_look(nullptr);
         std::vector<Container> found;
         for (const auto& [id, container] : containers_) {
-          if (!container.labels.contains("gpuhub.lease")) continue;
+          if (!container.labelled() && !holds(container)) continue;
           found.push_back(container);
-          found.back().exit_code.reset();  // a real list has none
+          found.back().exit_code.reset();  // a real list has none of these
+          found.back().claim.reset();
         }
         return found;
       });
@@ -64,7 +65,10 @@ void FakeRuntime::inspect(const model::ContainerId& id, Done<Container> done) {
     if (on_look) on_look(&id);
     const auto* container = find(id);
     if (container == nullptr) return std::unexpected(not_found(id));
-    return *container;
+    Container answer = *container;
+    if (answer.names_lease()) answer.claim.reset();
+    if (holds(answer)) answer.exit_code.reset();
+    return answer;
   });
 }
 
@@ -73,6 +77,9 @@ void FakeRuntime::remove_created(const model::ContainerId& id, Done<std::monosta
     if (on_look) on_look(&id);
     const auto* container = find(id);
     if (container == nullptr) return std::unexpected(not_found(id));
+    if (!container->labelled()) {
+      return std::unexpected(Error{ErrorKind::failed, "the container is not ours"});
+    }
     if (container->state != ContainerState::created) {
       return std::unexpected(Error{ErrorKind::failed, "the container is not in state created"});
     }
@@ -86,10 +93,10 @@ void FakeRuntime::stop(const model::ContainerId& id, std::chrono::seconds,
   call<std::monostate>(std::move(done), [this, id]() -> std::expected<std::monostate, Error> {
     const auto* container = find(id);
     if (container == nullptr) return std::unexpected(not_found(id));
-    if (!container->labels.contains("gpuhub.lease")) {
+    if (!container->labelled()) {
       return std::unexpected(Error{ErrorKind::failed, "the container is not ours"});
     }
-    if (holds(*container)) end(id, 143, false);
+    if (holds(*container) && !give_up(id)) end(id, 143, false);
     return std::monostate{};
   });
 }
@@ -107,7 +114,7 @@ void FakeRuntime::watch(std::move_only_function<void(Signal)> on_signal) {
 // ---- containers ----
 
 void FakeRuntime::event(EventKind kind, const Container& container, std::optional<int> exit_code) {
-  if (!connected_ || !container.labels.contains("gpuhub.lease")) return;
+  if (!connected_) return;
   signals_.emplace_back(ContainerEvent{.kind = kind, .container = container.id,
                                        .labels = container.labels, .exit_code = exit_code,
                                        .at = wall});
@@ -127,9 +134,19 @@ model::ContainerId FakeRuntime::create(int number, std::string name,
   return id;
 }
 
+model::ContainerId FakeRuntime::create_foreign(int number, std::string name, std::string image,
+                                               std::optional<model::GpuClaim> claim,
+                                               bool auto_remove) {
+  const auto id = create(number, std::move(name), {}, auto_remove);
+  containers_.at(id).image = std::move(image);
+  containers_.at(id).claim = std::move(claim);
+  return id;
+}
+
 bool FakeRuntime::start(const model::ContainerId& id) {
   const auto at = containers_.find(id);
-  if (at == containers_.end() || holds(at->second)) return false;
+  if (at == containers_.end()) return false;
+  if (holds(at->second) && at->second.state != ContainerState::restarting) return false;
   at->second.state = ContainerState::running;
   at->second.exit_code.reset();
   at->second.oom_killed = false;
@@ -150,6 +167,7 @@ void FakeRuntime::end(const model::ContainerId& id, int exit_code, bool oom) {
 bool FakeRuntime::die(const model::ContainerId& id, int exit_code, bool oom) {
   const auto* container = find(id);
   if (container == nullptr || !holds(*container)) return false;
+  if (container->state == ContainerState::restarting) return false;  // nothing is left to die
   end(id, exit_code, oom);
   return true;
 }
@@ -170,10 +188,36 @@ bool FakeRuntime::unpause(const model::ContainerId& id) {
   return true;
 }
 
+bool FakeRuntime::rename(const model::ContainerId& id, std::string name) {
+  const auto at = containers_.find(id);
+  if (at == containers_.end()) return false;
+  at->second.name = std::move(name);
+  event(EventKind::other, at->second);
+  return true;
+}
+
+bool FakeRuntime::crash(const model::ContainerId& id, int exit_code) {
+  const auto at = containers_.find(id);
+  if (at == containers_.end() || at->second.state != ContainerState::running) return false;
+  at->second.state = ContainerState::restarting;
+  at->second.exit_code = exit_code;
+  event(EventKind::died, at->second, exit_code);
+  return true;
+}
+
+bool FakeRuntime::give_up(const model::ContainerId& id, bool killed) {
+  const auto at = containers_.find(id);
+  if (at == containers_.end() || at->second.state != ContainerState::restarting) return false;
+  at->second.state = ContainerState::exited;
+  if (!killed) event(EventKind::other, at->second);
+  return true;
+}
+
 bool FakeRuntime::remove(const model::ContainerId& id) {
   const auto at = containers_.find(id);
   if (at == containers_.end()) return false;
-  if (holds(at->second)) event(EventKind::died, at->second, 137);
+  const bool waits = at->second.state == ContainerState::restarting;  // it has died already
+  if (holds(at->second) && !waits) event(EventKind::died, at->second, 137);
   event(EventKind::destroyed, at->second);
   auto_remove_.erase(id);
   containers_.erase(at);

@@ -31,10 +31,19 @@ class FakeRuntime final : public Runtime {
   // `auto_remove`: it disappears when it ends. The number names it: equal numbers, equal ids.
   model::ContainerId create(int number, std::string name, std::map<std::string, std::string> labels,
                             bool auto_remove = false);
-  bool start(const model::ContainerId& id);
+  // Somebody's own, without a label of ours; started like the others.
+  model::ContainerId create_foreign(int number, std::string name, std::string image,
+                                    std::optional<model::GpuClaim> claim, bool auto_remove = false);
+  bool start(const model::ContainerId& id);  // also the restart of one that waits for it
   bool die(const model::ContainerId& id, int exit_code, bool oom = false);
   bool pause(const model::ContainerId& id);
   bool unpause(const model::ContainerId& id);
+  bool rename(const model::ContainerId& id, std::string name);
+  // It dies and its restart policy will start it again: state restarting, until start().
+  bool crash(const model::ContainerId& id, int exit_code);
+  // Ends one that waits for its restart. The event is `other`, never `died`; with `killed` there is
+  // none at all, as in engine 26.1.
+  bool give_up(const model::ContainerId& id, bool killed = false);
   bool remove(const model::ContainerId& id);  // by force
   const Container* find(const model::ContainerId& id) const;
   const std::map<model::ContainerId, Container>& containers() const { return containers_; }

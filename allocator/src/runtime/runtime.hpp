@@ -16,6 +16,7 @@
 
 #include "model/claim.hpp"
 #include "model/ids.hpp"
+#include "model/labels.hpp"
 #include "model/units.hpp"
 
 namespace gpuhub::runtime {
@@ -31,9 +32,19 @@ struct Container {
   std::map<std::string, std::string> labels;  // those that begin with "gpuhub."
   std::optional<int> exit_code;               // where it has ended
   bool oom_killed = false;
-  std::string image;                          // as the person named it
-  // What it takes of the GPUs, by its own words; filled by inspect(). nullopt: nothing.
-  std::optional<model::GpuClaim> claim;
+  std::string image = {};                     // as whoever started it named it
+  // What it takes of the GPUs, if it names no lease; nullopt: nothing. Never in a list. Fixed when
+  // a container is created, so one look is enough.
+  std::optional<model::GpuClaim> claim = {};
+
+  // Ours: the label gpuhub.lease is there.
+  bool labelled() const { return labels.contains(std::string{model::label_lease}); }
+  // The label holds a lease's id. One that is labelled with something else takes its GPUs all the
+  // same: its claim is told.
+  bool names_lease() const {
+    const auto at = labels.find(std::string{model::label_lease});
+    return at != labels.end() && model::LeaseId::parse(at->second).has_value();
+  }
 };
 
 enum class ErrorKind {
@@ -73,8 +84,8 @@ struct Capabilities {
 class Runtime {
  public:
   virtual ~Runtime() = default;
-  // All containers, in any state, that carry the label gpuhub.lease; and those without it that run
-  // (running, paused, restarting).
+  // All containers, in any state, that carry the label gpuhub.lease, and those without it that run
+  // (running, paused, restarting). Each is told as it was at some instant since the call.
   virtual void list(Done<std::vector<Container>> done) = 0;
   virtual void inspect(const model::ContainerId& id, Done<Container> done) = 0;
   // Removes a container of ours that is in state created; `failed` if it is in any other state.
@@ -83,8 +94,11 @@ class Runtime {
   virtual void stop(const model::ContainerId& id, std::chrono::seconds grace,
                     Done<std::monostate> done) = 0;
   virtual void capabilities(Done<Capabilities> done) = 0;
-  // Starts the event stream; `on_signal` is called for the runtime's whole life, and the adapter
-  // reconnects by itself (Disconnected, then Connected again). Called once.
+  // Starts the event stream, which tells of all containers, ours or not, what may change who holds
+  // a GPU, or what a container is called. Engines do not tell of a start that fails, nor of the end
+  // of one that is killed while it waits for its restart. `on_signal` is called for the runtime's
+  // whole life, and the adapter reconnects by itself (Disconnected, then Connected again). Called
+  // once.
   virtual void watch(std::move_only_function<void(Signal)> on_signal) = 0;
 };
 

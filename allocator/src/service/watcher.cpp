@@ -131,7 +131,7 @@ void Watcher::inspected(const model::ContainerId& id,
 
 void Watcher::believe(const runtime::Container& container, const Look& look) {
   const bool created = container.state == runtime::ContainerState::created;
-  if (!container.labels.contains("gpuhub.lease")) {
+  if (!container.names_lease()) {
     if (holds(container.state)) return believe_foreign(container);
   } else if (created || holds(container.state)) {
     std::ignore = core_.apply(ledger::ContainerHolds{container.id, container.name, !created,

@@ -156,7 +156,8 @@ TEST(Gpu, ForeignClaimsInEveryForm) {
   EXPECT_EQ(used(named({"1"})), "-x-");
   EXPECT_EQ(used(named({"nvidia.com/gpu=GPU-0", "nvidia.com/gpu=2"})), "x-x");
   EXPECT_EQ(used(named({"nvidia.com/gpu=all"})), "xxx");
-  EXPECT_EQ(used(named({"GPU-9", "17", "1x", ""})), "---");
+  EXPECT_EQ(used(named({"nvidia.com/gpu=gpu1"})), "-x-");
+  EXPECT_EQ(used(named({"GPU-9", "17", "1x", "", "GPU-", "amd.com/gpu=0", "gpu1"})), "---");
   EXPECT_EQ(used({.all = false, .first = 0, .names = {}, .nodes = {"/dev/nvidia1", "/dev/null"},
                   .watches = false}), "-x-");
   EXPECT_EQ(used({.all = true, .first = 0, .names = {}, .nodes = {}, .watches = true}), "---");

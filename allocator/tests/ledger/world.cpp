@@ -59,7 +59,7 @@ std::string World::apply(const Command& what) {
 
 std::string World::ask(const std::string& user, model::Want want, model::Mode mode,
                        const std::string& request) {
-  const auto id = request.empty() ? std::format("r{}", ++requests_) : request;
+  const auto id = request.empty() ? std::format("r{}", ledger->next_serial()) : request;
   return apply(Ask{{.id = *model::RequestId::parse(id),
                     .owner = {*model::HubName::parse("hub"), user, ""}, .groups = {},
                     .want = std::move(want), .mode = mode, .capabilities = {}, .wait = waits}});

@@ -83,6 +83,7 @@ class World {
   // The owner's newest lease: "ended container_exited 3".
   std::string fate(const std::string& user) const;
   const model::Lease& lease(const std::string& user) const;
+  bool knows(const std::string& user) const { return newest_.contains(user); }
   std::map<std::string, std::string> labels(const std::string& user) const;
   std::string apply(const Command& what);
   model::Contents stored() const { return store_->disk(); }
@@ -97,7 +98,6 @@ class World {
 
   WorldOptions options_;
   int lives_ = 1;
-  int requests_ = 0;
   policy::LeastUsed policy_;
   std::unique_ptr<store::MemoryStore> store_;
   std::map<std::string, model::Lease> newest_;

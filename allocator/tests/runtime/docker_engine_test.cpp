@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
+#include "recorded.hpp"
 #include "scripted_peer.hpp"
 
 namespace gpuhub::runtime {
@@ -27,7 +29,12 @@ std::string chunk(const std::string& text) {
 }
 std::string container(std::string_view state, std::string_view label = "gpuhub.lease") {
   return R"({"Id":")" + a_text + R"(","Name":"/n","State":{"Status":")" + std::string{state} +
-         R"(","ExitCode":0},"Config":{"Labels":{")" + std::string{label} + R"(":"L-1"}}})";
+         R"(","ExitCode":0},"HostConfig":{},"Config":{"Labels":{")" + std::string{label} +
+         R"(":"L-1"}}})";
+}
+std::string listed(char id, std::string_view state, std::string_view label = "gpuhub.lease") {
+  return R"({"Id":")" + std::string(64, id) + R"(","Names":["/)" + id + R"("],"State":")" +
+         std::string{state} + R"(","Labels":{")" + std::string{label} + R"(":"L-1"}})";
 }
 std::string event(std::string_view action) {
   return R"({"Action":")" + std::string{action} + R"(","Actor":{"ID":")" + a_text +
@@ -92,6 +99,23 @@ struct World {
     loop.run_until([&] { return text.has_value(); }, milliseconds{3000});
     return text.value_or("nothing");
   }
+  // "astate bstate ", by id; or the kind of error.
+  std::string list() {
+    std::string text;
+    const std::string end = result([&](auto done) {
+      engine().list([&text, done = std::move(done)](auto got) mutable {
+        static constexpr const char* states[] = {"created",  "running", "paused", "restarting",
+                                                 "removing", "exited",  "dead"};
+        for (std::size_t i = 0; got && i < got->size(); ++i) {
+          text += (*got)[i].id.str().front();
+          text += states[static_cast<int>((*got)[i].state)] + std::string{" "};
+          EXPECT_FALSE((*got)[i].claim);
+        }
+        done(got);
+      });
+    });
+    return end == "ok" ? text : end;
+  }
   std::string inspect() {
     return result([this](auto done) { engine().inspect(a, std::move(done)); });
   }
@@ -115,14 +139,72 @@ struct World {
   std::optional<DockerEngine> made;
 };
 
-TEST(DockerEngine, AsksForWhatIsOurs) {
+TEST(DockerEngine, ListsWhatIsOursAndWhatRuns) {
   World world;
-  world.answers = {{reply(200, "[]")}};
-  EXPECT_EQ(world.result([&](auto done) { world.engine().list(std::move(done)); }), "ok");
-  EXPECT_EQ(world.asked, "GET /v1.41/containers/json;");
-  EXPECT_TRUE(world.peer->received().contains("all=1&filters=%7B%22label%22%3A%5B%22gpuhub.lease"));
-  world.answers = {{reply(200, R"({"ServerVersion":"20"})")}};
-  EXPECT_EQ(world.result([&](auto done) { world.engine().capabilities(std::move(done)); }), "ok");
+  world.answers = {
+      {reply(200, "[" + listed('a', "exited") + "," + listed('b', "created") + "," +
+                      listed('c', "running") + "," + listed('d', "exited", "other") + "]")},
+      {reply(200, "[" + listed('c', "running") + "," + listed('e', "paused", "other") + "," +
+                      listed('9', "exited", "other") + "," +
+                      listed('f', "restarting", "gpuhub.owner") + "]")}};
+  EXPECT_EQ(world.list(), "aexited bcreated crunning epaused frestarting ");
+  EXPECT_EQ(world.asked, "GET /v1.41/containers/json;GET /v1.41/containers/json;");
+  const std::string& said = world.peer->received();
+  const auto ours = said.find("?all=1&filters=%7B%22label%22%3A%5B%22gpuhub.lease%22%5D%7D HTTP");
+  ASSERT_NE(ours, std::string::npos);
+  EXPECT_NE(said.find("/containers/json HTTP", ours), std::string::npos) << "only running ones";
+}
+
+// Half an answer is none: what it leaves out would look like gone.
+TEST(DockerEngine, AListIsWholeOrFails) {
+  World world;
+  world.answers = {{reply(500, "{}")}};
+  EXPECT_EQ(world.list(), "failed");
+  world.answers = {{reply(200, "[]")}, {reply(500, "{}")}};
+  EXPECT_EQ(world.list(), "failed");
+  world.answers = {{reply(200, "[]")}, {"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n[{"}};
+  EXPECT_EQ(world.list(), "unreachable");
+  world.answers = {{reply(200, "[]")}, {reply(200, "[{}]")}};
+  EXPECT_EQ(world.list(), "failed");
+  world.answers = {{reply(200, "[]")}, {reply(200, "[]")}};
+  EXPECT_EQ(world.list(), "");
+}
+
+// As engine 26.1 told it, with what nobody asked for.
+TEST(DockerEngine, GivesTheRecordedLivesInOrder) {
+  World world;
+  world.watch();
+  ASSERT_TRUE(world.see("connected;"));
+  std::size_t events = 0;
+  for (const auto& line : recorded_lines("26.1/events.jsonl")) {
+    world.peer->say(chunk(line + "\n"));
+    ++events;
+  }
+  const auto told = [&] { return std::ranges::count(world.seen, ';') > std::ptrdiff_t(events); };
+  ASSERT_TRUE(world.loop.run_until(told, milliseconds{3000}));
+  EXPECT_EQ(world.notes, 0);
+  std::size_t died = 0;
+  for (auto at = world.seen.find("died"); at != std::string::npos;
+       at = world.seen.find("died", at + 1)) {
+    ++died;
+  }
+  EXPECT_EQ(died, 20U);
+}
+
+// The engine leaves out what would be a flood: health checks, exec, attach, signals.
+TEST(DockerEngine, WatchesAllContainersForWhatMatters) {
+  World world;
+  world.watch();
+  ASSERT_TRUE(world.see("connected;"));
+  const std::string& asked = world.events_request;
+  EXPECT_FALSE(asked.contains("label"));
+  EXPECT_TRUE(asked.contains("%22type%22%3A%5B%22container%22%5D"));
+  std::string named;
+  for (const char* action : {"create", "start", "die", "stop", "oom", "destroy", "pause", "unpause",
+                             "rename", "kill", "exec_create", "health_status", "attach"}) {
+    if (asked.contains("%22" + std::string{action} + "%22")) named += std::string{action} + " ";
+  }
+  EXPECT_EQ(named, "create start die stop oom destroy pause unpause rename ");
 }
 
 // Only the engine's own words mean that a container is gone; all else concludes nothing.

@@ -1,21 +1,14 @@
-// Replies recorded from an engine 20.10 (data/), and what is made of broken ones.
+// Replies recorded from engines 20.10 and 26.1 (data/), and what is made of broken ones.
 #include "runtime/docker_json.hpp"
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
+#include <map>
+
+#include "recorded.hpp"
 
 namespace gpuhub::runtime {
 namespace {
-
-std::string recorded(const std::string& name) {
-  std::ifstream file{DATA_FOLDER + name};
-  EXPECT_TRUE(file) << name;
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 const std::string id_of_a(64, 'a');
 
@@ -61,10 +54,9 @@ TEST(DockerJson, ReadsTheList) {
 }
 
 TEST(DockerJson, ReadsEvents) {
-  std::ifstream file{DATA_FOLDER "events.txt"};
   std::string seen;
   std::int64_t last_ms = 0;
-  for (std::string line; std::getline(file, line);) {
+  for (const auto& line : recorded_lines("events.txt")) {
     const auto event = read_event(line);
     seen += show(event) + "; ";
     ASSERT_TRUE(event);
@@ -80,6 +72,95 @@ TEST(DockerJson, ReadsEvents) {
             "21 destroyed; c6 destroyed; 98 destroyed; ");
 }
 
+TEST(DockerJson, ReadsContainersOfEngine26) {
+  const std::string ours =
+      " gpuhub.base=debootstrap gpuhub.epoch=rec gpuhub.gpus=GPU-1 gpuhub.lease=L-rec-1"
+      " gpuhub.mode=exclusive gpuhub.owner=hub/ana/";
+  const std::string other = " gpuhub.base=debootstrap";  // the image's
+  std::vector<std::string> seen;
+  for (const auto& line : recorded_lines("26.1/inspects.jsonl")) {
+    seen.push_back(show(read_container(line)));
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"crash-stopped restarting" + other,
+                                            "created-ours created" + ours,
+                                            "created-other created" + other,
+                                            "paused-other paused" + other,
+                                            "oom-ours exited exit=137 oom" + ours,
+                                            "bad-other created" + other,
+                                            "crash-stopped exited exit=7" + other}));
+  const auto list = [&](const char* name) {
+    std::string text;
+    const auto containers = read_container_list(recorded(name));
+    EXPECT_TRUE(containers) << containers.error();
+    for (const auto& one : *containers) text += show(one) + " of " + one.image + "; ";
+    return text;
+  };
+  const std::string image = " of debian:trixie-slim; ";
+  EXPECT_EQ(list("26.1/list-running.json"), "crash-stopped restarting" + other + image +
+                                                "paused-other paused" + other + image);
+  EXPECT_EQ(list("26.1/list-ours.json"),
+            "created-ours created" + ours + image + "oom-ours exited" + ours + image);
+}
+
+// One life after the other; by the name each container had at its creation.
+TEST(DockerJson, ReadsEventsOfEngine26) {
+  std::map<model::ContainerId, std::string> names;
+  std::map<std::string, std::string> seen;
+  for (const auto& line : recorded_lines("26.1/events.jsonl")) {
+    const auto event = read_event(line);
+    ASSERT_TRUE(event) << event.error() << line;
+    constexpr std::string_view before = "\"name\":\"";
+    const std::string name = line.substr(line.find(before) + before.size());
+    const auto& first =
+        names.emplace(event->container, name.substr(0, name.find('"'))).first->second;
+    std::string& life = seen[first];
+    const std::string said = show(event).substr(3) + ";";
+    if (!life.ends_with(";" + said)) life += said;
+    EXPECT_EQ(event->labels.contains("gpuhub.lease"), first.ends_with("-ours")) << first;
+  }
+  const std::string crash = "created;started;died exit=7;started;died exit=7;started;died exit=7;"
+                            "started;died exit=7;";
+  const std::map<std::string, std::string> expected{
+      // exec; pause, unpause; a signal; restart; stop; start; kill; rm
+      {"life-ours", "created;started;other;died exit=137;started;other;died exit=137;started;other;"
+                    "died exit=137;destroyed;"},
+      // a health check; rename; top; update; rm -f
+      {"life-other", "created;started;other;died exit=137;destroyed;"},
+      {"auto-ours", "created;other;started;died exit=3;destroyed;"},
+      {"auto-other", "created;other;started;died exit=4;destroyed;"},
+      {"oom-ours", "created;other;started;oom;died exit=137;destroyed;"},
+      {"bad-other", "created;destroyed;"},  // a failed start is no event
+      {"bad-auto", "created;other;destroyed;"},
+      {"created-ours", "created;destroyed;"},
+      {"created-other", "created;destroyed;"},
+      {"paused-other", "created;started;other;died exit=137;destroyed;"},
+      {"crash-stopped", crash + "other;destroyed;"},  // stopped while it waits: no `die`
+      {"crash-killed", crash + "destroyed;"},         // killed while it waits: nothing
+      {"crash-removed", crash + "destroyed;"},
+  };
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(DockerJson, NamesAndImagesAreFitToBeShown) {
+  const auto read = [](const std::string& name, const std::string& image) {
+    return read_container_list(R"([{"Id":")" + id_of_a + R"(","State":"running","Labels":{},)" +
+                               R"("Names":["/)" + name + R"("],"Image":")" + image + "\"}]");
+  };
+  const auto odd = read(R"(a\u001b[2J\n\u0000b)", "caf\xc3\xa9 \xe2\x80\xae");
+  ASSERT_TRUE(odd) << odd.error();
+  EXPECT_EQ(odd->front().name, "a?[2J??b");
+  EXPECT_EQ(odd->front().image, "caf??????");
+  const auto lengthy = read(std::string(5000, 'n'), std::string(5000, 'i'));
+  ASSERT_TRUE(lengthy) << lengthy.error();
+  EXPECT_EQ(lengthy->front().name, std::string(shown_max, 'n'));
+  EXPECT_EQ(lengthy->front().image, std::string(shown_max, 'i'));
+  EXPECT_EQ(read_container_list(R"([{"Id":")" + id_of_a +
+                                R"(","State":"running","Labels":{},"Image":7,"Names":[7]}])")
+                ->front()
+                .image,
+            "");
+}
+
 TEST(DockerJson, ChoosesAnApiVersionThatBothKnow) {
   const auto api = [](std::string_view newest, std::string_view oldest) {
     const auto version = read_version(R"({"Version":"x","ApiVersion":")" + std::string{newest} +
@@ -88,6 +169,7 @@ TEST(DockerJson, ChoosesAnApiVersionThatBothKnow) {
   };
   EXPECT_EQ(read_version(recorded("version.json"))->api, "1.41");
   EXPECT_EQ(read_version(recorded("version.json"))->engine, "20.10.24+dfsg1");
+  EXPECT_EQ(read_version(recorded("26.1/version.json"))->api, "1.45");
   EXPECT_EQ(api("1.45", "1.24"), "1.45");
   EXPECT_EQ(api("1.52", "1.44"), "1.47");
   EXPECT_EQ(api("1.60", "1.50"), "1.50");
@@ -107,6 +189,8 @@ TEST(DockerJson, TellsWhatTheEngineCanDoWithGpus) {
     return text;
   };
   EXPECT_EQ(show_can(recorded("info.json")), "20.10.24+dfsg1");
+  EXPECT_EQ(show_can(recorded("26.1/info-cdi.json")), "26.1.5+dfsg1 cdi:2");
+  EXPECT_EQ(show_can(recorded("26.1/info-nvidia.json")), "26.1.5+dfsg1 nvidia");
   EXPECT_EQ(show_can(R"({"ServerVersion":"28","CDISpecDirs":["/etc/cdi","/var/run/cdi"],
                          "Runtimes":{"nvidia":{"path":"x"},"runc":{}}})"),
             "28 cdi:2 nvidia");

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "http/client.hpp"
@@ -13,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 constexpr const char* socket_path = "/var/run/docker.sock";
 constexpr milliseconds patience{30'000};
+const std::string our_labels = R"("Labels":{"gpuhub.lease":"L-test-1","other":"x"})";
 
 class RealEngine : public ::testing::Test {
  protected:
@@ -38,12 +40,11 @@ class RealEngine : public ::testing::Test {
     return answer ? *answer : http::Response{.status = 0, .content_type = {}, .headers = {},
                                              .body = answer.error().message};
   }
-  model::ContainerId create(const std::string& command, const std::string& host_config = "{}") {
-    const auto answer =
-        call("POST", "/containers/create",
-             R"({"Image":"debian:trixie-slim","Cmd":["sh","-c",")" + command +
-                 R"("],"Labels":{"gpuhub.lease":"L-test-1","other":"x"},"HostConfig":)" +
-                 host_config + "}");
+  model::ContainerId create(const std::string& command, const std::string& host_config = "{}",
+                            const std::string& more = our_labels) {
+    const auto answer = call("POST", "/containers/create",
+                             R"({"Image":"debian:trixie-slim","Cmd":["sh","-c",")" + command +
+                                 R"("],)" + more + R"(,"HostConfig":)" + host_config + "}");
     const std::size_t at = answer.body.find("\"Id\":\"");
     const auto id = model::ContainerId::parse(
         at == std::string::npos ? "" : std::string_view{answer.body}.substr(at + 6, 64));
@@ -64,6 +65,14 @@ class RealEngine : public ::testing::Test {
   }
   std::expected<Container, Error> inspect(const model::ContainerId& id) {
     return wait<Container>([&](auto done) { engine->inspect(id, std::move(done)); });
+  }
+  // What the list says of it, or nothing.
+  std::optional<Container> listed(const model::ContainerId& id) {
+    const auto list =
+        wait<std::vector<Container>>([&](auto done) { engine->list(std::move(done)); });
+    EXPECT_TRUE(list) << list.error().message;
+    const auto at = std::ranges::find(*list, id, &Container::id);
+    return at == list->end() ? std::nullopt : std::optional{*at};
   }
   std::expected<std::monostate, Error> remove(const model::ContainerId& id) {
     return wait<std::monostate>([&](auto done) { engine->remove_created(id, std::move(done)); });
@@ -119,15 +128,10 @@ TEST_F(RealEngine, ListsRemovesAndStops) {
   const auto created = create("true");
   const auto running = create("trap 'exit 5' TERM; while :; do sleep 0.1; done");
   start(running);
-  const auto list =
-      wait<std::vector<Container>>([&](auto done) { engine->list(std::move(done)); });
-  ASSERT_TRUE(list) << list.error().message;
-  std::string states;
-  for (const auto& container : *list) {
-    if (container.id == created) states += container.state == ContainerState::created ? "c" : "?";
-    if (container.id == running) states += container.state == ContainerState::running ? "r" : "?";
-  }
-  EXPECT_TRUE(states == "cr" || states == "rc") << states;
+  const auto one = listed(created), other = listed(running);
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->state, ContainerState::created);
+  EXPECT_EQ(other->state, ContainerState::running);
 
   ASSERT_FALSE(remove(running));
   EXPECT_TRUE(remove(created));
@@ -140,6 +144,55 @@ TEST_F(RealEngine, ListsRemovesAndStops) {
   ASSERT_TRUE(container);
   EXPECT_EQ(container->state, ContainerState::exited);
   EXPECT_EQ(container->exit_code, 5);
+}
+
+// Somebody's own container: told while it runs, with what it claims, and not touched.
+TEST_F(RealEngine, TellsOfThoseThatAreNotOurs) {
+  const auto id = create("trap 'exit 5' TERM; while :; do sleep 0.1; done",
+                         R"({"DeviceCgroupRules":["c 195:3 rwm"]})",
+                         R"("Healthcheck":{"Test":["CMD","true"],"Interval":300000000})");
+  std::string seen;
+  bool connected = false;
+  engine->watch([&](Signal signal) {
+    if (std::holds_alternative<Connected>(signal)) connected = true;
+    const auto* event = std::get_if<ContainerEvent>(&signal);
+    if (event == nullptr || event->container != id) return;
+    EXPECT_FALSE(event->labels.contains("gpuhub.lease"));
+    static constexpr const char* kinds[] = {"created;", "started;",   "died;",
+                                            "oom;",     "destroyed;", "other;"};
+    seen += kinds[static_cast<int>(event->kind)];
+  });
+  ASSERT_TRUE(loop.run_until([&] { return connected; }, patience));
+  EXPECT_FALSE(listed(id));
+  start(id);
+  const auto container = inspect(id);
+  ASSERT_TRUE(container) << container.error().message;
+  EXPECT_EQ(container->image, "debian:trixie-slim");
+  ASSERT_TRUE(container->claim);
+  EXPECT_EQ(container->claim->nodes, std::vector<std::string>{"/dev/nvidia3"});
+  const auto in_list = listed(id);
+  ASSERT_TRUE(in_list);
+  EXPECT_EQ(in_list->image, "debian:trixie-slim");
+
+  const std::string about = "/containers/" + id.str();
+  const auto healthy = [&] {
+    return call("GET", about + "/json").body.contains(R"("Status":"healthy")");
+  };
+  for (int i = 0; i < 300 && !healthy(); ++i) {
+    loop.run_until([] { return false; }, milliseconds{50});
+  }
+  ASSERT_TRUE(healthy());
+  EXPECT_EQ(call("POST", about + "/pause").status, 204);
+  EXPECT_EQ(listed(id).value().state, ContainerState::paused);
+  EXPECT_EQ(call("POST", about + "/unpause").status, 204);
+  EXPECT_FALSE(remove(id));
+  EXPECT_FALSE(wait<std::monostate>(
+      [&](auto done) { engine->stop(id, std::chrono::seconds{1}, std::move(done)); }));
+  EXPECT_EQ(call("POST", about + "/kill").status, 204);
+  loop.run_until([&] { return seen.contains("died"); }, patience);
+  // Pause and unpause; none of the health checks, which are events of the engine, too.
+  EXPECT_EQ(seen, "started;other;other;died;");
+  EXPECT_FALSE(listed(id));
 }
 
 TEST_F(RealEngine, TellsWhatItCanDo) {

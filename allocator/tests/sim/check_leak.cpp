@@ -38,7 +38,7 @@ class Leak final : public Checker {
       counted.insert(conflict->container);
     }
     for (const auto& [id, container] : truth.engine.containers()) {
-      if (counted.contains(id)) continue;
+      if (counted.contains(id) || !container.names_lease()) continue;
       if (runtime::FakeRuntime::holds(container)) {
         fail(container.name + " runs, and nothing counts its GPUs");
       }

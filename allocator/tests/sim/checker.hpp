@@ -61,6 +61,7 @@ std::unique_ptr<Checker> exclusive_checker(const Truth& truth);
 std::unique_ptr<Checker> holding_checker(const Truth& truth);
 std::unique_ptr<Checker> queue_checker(const Truth& truth, int default_slots,
                                        model::Duration reserve_after);
+std::unique_ptr<Checker> foreign_checker(const Truth& truth);
 std::unique_ptr<Checker> service_checker(const Truth& truth);
 std::unique_ptr<Checker> promise_checker(const Truth& truth);
 std::unique_ptr<Checker> leak_checker(const Truth& truth);

@@ -48,7 +48,7 @@ class PlantedStore final : public store::Store {
 };
 
 // `gone`: now and then a running container is said not to be there. `immortal`: what has ended is
-// said to run.
+// said to run. `blind`: what others use is not seen.
 class PlantedRuntime final : public runtime::Runtime {
  public:
   PlantedRuntime(runtime::FakeRuntime& inside, std::string bug)
@@ -86,6 +86,7 @@ class PlantedRuntime final : public runtime::Runtime {
 
  private:
   void lie(runtime::Container& container) const {
+    if (bug_ == "blind") container.claim.reset();
     if (bug_ == "immortal" && container.state == runtime::ContainerState::exited) {
       container.state = runtime::ContainerState::running;
     }

@@ -58,6 +58,7 @@ Simulation::Simulation(const Options& options)
   checkers_.push_back(queue_checker(truth_, default_slots,
                                     model::Duration{faults_.reserve_after_ms}));
   checkers_.push_back(service_checker(truth_));
+  checkers_.push_back(foreign_checker(truth_));
   checkers_.push_back(leak_checker(truth_));
   for (auto& checker : checkers_) {
     checker->on_fail = [this](const auto& name, const auto& what) { wrong(name, what); };
@@ -161,6 +162,7 @@ std::string Simulation::engine_acts() {
     engine_.disconnect("the test cut it");
     return "disconnect";
   }
+  if (chance_.one_in(25)) return somebody_runs();
   const auto& all = engine_.containers();
   if (all.empty()) return "no containers";
   auto at = all.begin();
@@ -180,6 +182,21 @@ std::string Simulation::engine_acts() {
       return name + " is started by somebody";
     default: return name + " lives on";
   }
+}
+
+// A container that is not ours: it uses GPUs, or watches them, or has nothing to do with them.
+std::string Simulation::somebody_runs() {
+  const auto name = std::format("somebody{}", ++strangers_);
+  std::optional<model::GpuClaim> claim;
+  if (!chance_.one_in(3)) {
+    claim = model::GpuClaim{.all = chance_.one_in(6), .first = 0, .names = {}, .nodes = {},
+                            .watches = chance_.one_in(4)};
+    if (!claim->all) claim->names.push_back(std::to_string(chance_.between(0, gpus)));
+  }
+  const auto id = engine_.create_foreign(1'000'000 + strangers_, name, "cuda", std::move(claim),
+                                         chance_.one_in(2));
+  engine_.start(id);
+  return name + " runs without us";
 }
 
 std::string Simulation::deliver() {

@@ -62,6 +62,7 @@ class Simulation {
   std::string act();
   std::string time_passes();
   std::string engine_acts();
+  std::string somebody_runs();
   std::string deliver();
   std::string admin_acts();
   void tell_inventory(int count);
@@ -88,6 +89,7 @@ class Simulation {
   std::unique_ptr<service::Service> service_;
   std::optional<std::string> fatal_;
   int stores_ = 1;
+  int strangers_ = 0;
   Outcome outcome_;
 };
 
