@@ -164,7 +164,8 @@ TEST(Room, AllAndNone) {
 TEST(Room, FreeSlots) {
   model::Gpu gpu{.info = {.id = *model::GpuId::parse("g"), .model = {}, .memory = {}, .minor = {},
                           .pci_bus = {}, .devices = {}, .mounts = {}, .slots = {}},
-                 .index = 0, .slots = 3, .label = {}, .present = true, .drained = false, .fault = {}};
+                 .index = 0, .slots = 3, .label = {}, .present = true, .drained = false,
+                 .fault = {}};
   GpuUse use{.gpu = &gpu, .leases = 1, .conflicts = 1, .exclusive = false};
   EXPECT_EQ(use.free_slots(), 1);
   use.conflicts = 5;  // an admin lowered the slots, or containers came back

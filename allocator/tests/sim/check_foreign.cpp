@@ -12,22 +12,27 @@ class Foreign final : public Checker {
  public:
   explicit Foreign(const Truth& watched) : Checker("foreign", watched) {}
 
-  void started() override { granted_before_ = granted(); }
+  void started() override {
+    granted_before_ = granted();
+    used_before_ = used();
+  }
   void stepped() override {
     if (truth.ledger == nullptr) return;
     auto now = granted();
+    auto used_now = used();
     for (const auto& id : now) {
       if (granted_before_.contains(id)) continue;
       const auto* lease = truth.ledger->find(id);
       if (lease == nullptr || lease->request.id.str().starts_with("rebuilt.")) continue;
-      for (const auto& use : truth.ledger->gpus()) {
-        if (use.foreign > 0 && std::ranges::contains(lease->gpus, use.gpu->info.id)) {
-          fail(std::format("{} was granted {}, which others use", id.str(),
-                           use.gpu->info.id.str()));
+      for (const auto& gpu : lease->gpus) {
+        // Known before this step and after it: much may happen in one step.
+        if (used_before_.contains(gpu) && used_now.contains(gpu)) {
+          fail(std::format("{} was granted {}, which others use", id.str(), gpu.str()));
         }
       }
     }
     granted_before_ = std::move(now);
+    used_before_ = std::move(used_now);
   }
   void settled() override {
     std::set<model::ContainerId> known, run;
@@ -51,7 +56,16 @@ class Foreign final : public Checker {
     }
     return found;
   }
+  std::set<model::GpuId> used() const {
+    std::set<model::GpuId> found;
+    if (truth.ledger == nullptr) return found;
+    for (const auto& use : truth.ledger->gpus()) {
+      if (use.foreign > 0) found.insert(use.gpu->info.id);
+    }
+    return found;
+  }
   std::set<model::LeaseId> granted_before_;
+  std::set<model::GpuId> used_before_;
 };
 
 }  // namespace
