@@ -2,7 +2,8 @@
 //   http_throughput [SECONDS]                        both sides in one process; prints a table
 //   http_throughput serve SOCKET REQUESTS            one side alone, for a profiler, and the
 //   http_throughput drive SOCKET CONNECTIONS REQUESTS  other; ends after so many
-// The handler does nothing but answer; request and answer have the sizes of an ask and its lease.
+// The handler does nothing but answer, at once or as after a commit, all of a turn of the loop
+// together; request and answer have the sizes of an ask and its lease. Last, what listeners cost.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -18,11 +19,14 @@
 #include <format>
 #include <functional>
 #include <future>
+#include <list>
 #include <print>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
+#include "http/broadcast.hpp"
 #include "http/server.hpp"
 #include "place.hpp"
 
@@ -137,27 +141,61 @@ class Driver {
   std::array<char, 16 * 1024> scrap_{};
 };
 
-// A server that answers all alike; `answered` is called after each.
-std::unique_ptr<Server> make_server(Loop& loop, const std::string& path,
-                                    std::function<void()> answered) {
-  const std::string body = "{\"lease\":\"" + std::string(900, 'x') + "\"}";
-  auto made = Server::create(loop, {{.path = path, .role = "hub:lab"}}, {},
-                             {.handler =
-                                  [body, answered = std::move(answered)](const Request&,
-                                                                         Respond respond) {
-                                    respond({.status = 201, .headers = {}, .body = body});
-                                    answered();
-                                  },
-                              .error_answer = [](int status, std::string_view) {
-                                return Response{.status = status, .headers = {}, .body = {}};
-                              },
-                              .note = {}});
-  if (!made) {
-    std::println(stderr, "{}", made.error());
-    std::exit(1);
+// A server that answers all alike, at once or in groups; `answered` is called after each. On
+// another path than a lease's it streams.
+class Answering {
+ public:
+  Answering(Loop& loop, const std::string& path, bool grouped, std::function<void()> answered = {})
+      : loop_(loop),
+        grouped_(grouped),
+        answered_(std::move(answered)),
+        broadcast(loop, {}, [](std::size_t n) { return std::format(": {} more\n", n); }, "\n") {
+    auto made = Server::create(
+        loop, {{.path = path, .role = "hub:lab"}}, {},
+        {.handler = [this](const Request& request, Respond respond) { handle(request, respond); },
+         .error_answer =
+             [](int status, std::string_view) {
+               return Response{.status = status, .headers = {}, .body = {}};
+             },
+         .note = {}});
+    if (!made) {
+      std::println(stderr, "{}", made.error());
+      std::exit(1);
+    }
+    server_ = std::move(*made);
   }
-  return std::move(*made);
-}
+
+ private:
+  void handle(const Request& request, Respond& respond) {
+    if (request.method == "GET") {
+      broadcast.join(respond.stream({.headers = {}, .body = {}}));
+    } else if (grouped_) {
+      waiting_.push_back(std::move(respond));
+      if (waiting_.size() == 1) loop_.post([this] { answer_all(); });
+    } else {
+      answer(respond);
+    }
+  }
+  void answer_all() {
+    for (Respond& respond : std::exchange(waiting_, {})) answer(respond);
+  }
+  void answer(Respond& respond) {
+    respond({.status = 201, .headers = {}, .body = body_});
+    if (answered_) answered_();
+  }
+
+  Loop& loop_;
+  const bool grouped_;
+  std::function<void()> answered_;
+  const std::string body_ = "{\"lease\":\"" + std::string(900, 'x') + "\"}";
+  std::vector<Respond> waiting_;
+
+ public:
+  Broadcast broadcast;
+
+ private:
+  std::unique_ptr<Server> server_;
+};
 
 struct Usage {
   double user = 0, system = 0, all = 0;  // seconds
@@ -179,12 +217,13 @@ Usage used_by(Loop& loop) {
   return told.get_future().get();
 }
 
-void table(double seconds) {
+double each(double from, double to, double count) { return (to - from) * 1e6 / count; }
+
+void requests(double seconds, bool grouped) {
   const Folder folder;
   Loop loop;
-  const auto server = make_server(loop, folder / "s", [] {});
-  std::jthread serving{[&loop] { loop.run(); }};
-  std::println("connections  requests/s  server us/request (user + system)  client us/request");
+  const Answering answering{loop, folder / "s", grouped};
+  const std::jthread serving{[&loop] { loop.run(); }};
   for (const std::size_t connections : {1U, 16U, 64U}) {
     Driver driver{folder / "s", connections};
     driver.run([](std::uint64_t answers) { return answers > 2000; });
@@ -197,28 +236,91 @@ void table(double seconds) {
         static_cast<double>(driver.run([end](std::uint64_t) { return Clock::now() >= end; }));
     const double took = std::chrono::duration<double>(Clock::now() - start).count();
     const Usage after = used_by(loop);
-    const auto each = [answers](double from, double to) { return (to - from) * 1e6 / answers; };
-    std::println("{:11}  {:10.0f}  {:17.2f} ({:.2f} + {:.2f})        {:17.2f}", connections,
-                 answers / took, each(before.all, after.all), each(before.user, after.user),
-                 each(before.system, after.system), each(mine.all, used_by_this_thread().all));
+    std::println("{:9} {:11}  {:10.0f}  {:17.2f} ({:.2f} + {:.2f})        {:17.2f}",
+                 grouped ? "in groups" : "at once", connections, answers / took,
+                 each(before.all, after.all, answers), each(before.user, after.user, answers),
+                 each(before.system, after.system, answers),
+                 each(mine.all, used_by_this_thread().all, answers));
   }
   loop.stop();
+}
+
+// Readers of streams, who read all they get.
+void read_streams(const std::string& path, int count, const std::stop_token& stop) {
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  std::list<RawClient> clients;
+  for (int i = 0; i < count; ++i) {
+    auto& client = clients.emplace_back(path);
+    client.send("GET /v1/events HTTP/1.1\r\n\r\n");
+    epoll_event event{.events = EPOLLIN, .data = {.fd = client.fd()}};
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, client.fd(), &event);
+  }
+  std::vector<char> scrap(64 * 1024);
+  std::array<epoll_event, 64> events{};
+  while (!stop.stop_requested()) {
+    const int ready = ::epoll_wait(epoll, events.data(), events.size(), 10);
+    for (int i = 0; i < ready; ++i) {
+      std::ignore = ::recv(events[static_cast<std::size_t>(i)].data.fd, scrap.data(), scrap.size(),
+                           MSG_DONTWAIT);
+    }
+  }
+  ::close(epoll);
+}
+
+// 100,000 things a second happen; so much of the server's thread goes to 500 who listen.
+void listeners(double seconds) {
+  const Folder folder;
+  Loop loop;
+  Answering answering{loop, folder / "s", false};
+  std::jthread readers{[&](const std::stop_token& stop) {
+    read_streams(folder / "s", 500, stop);
+  }};
+  if (!loop.run_until([&] { return answering.broadcast.listeners() == 500; },
+                      std::chrono::seconds{5})) {
+    fail("listeners do not come");
+  }
+  const std::string event = "event: lease\ndata: " + std::string(700, 'x') + "\n\n";
+  std::uint64_t made = 0;
+  Timer timer{loop, [&] {
+                for (int i = 0; i < 100; ++i) {
+                  if (answering.broadcast.wants_more()) {
+                    answering.broadcast.say(event);
+                    ++made;
+                  } else {
+                    answering.broadcast.leave_out();
+                  }
+                }
+                timer.set(std::chrono::milliseconds{1});
+              }};
+  timer.set(std::chrono::milliseconds{1});
+  const Usage before = used_by_this_thread();
+  loop.run_until([] { return false; }, std::chrono::milliseconds{static_cast<int>(seconds * 1000)});
+  const double used = used_by_this_thread().all - before.all;
+  std::println("500 listeners: {:.1f} % of the server's thread, {} of 100000 events a second sent, "
+               "{} still there",
+               used / seconds * 100, static_cast<int>(static_cast<double>(made) / seconds),
+               answering.broadcast.listeners());
 }
 
 int run(const std::vector<std::string>& arguments) {
   if (arguments.size() == 3 && arguments[0] == "serve") {
     Loop loop;
     std::uint64_t left = std::stoull(arguments[2]);
-    const auto server = make_server(loop, arguments[1], [&] {
-      if (--left == 0) loop.stop();
-    });
+    const Answering answering{loop, arguments[1], false, [&] {
+                                if (--left == 0) loop.stop();
+                              }};
     loop.run();
   } else if (arguments.size() == 4 && arguments[0] == "drive") {
     Driver driver{arguments[1], std::stoull(arguments[2])};
     const std::uint64_t wanted = std::stoull(arguments[3]);
     driver.run([wanted](std::uint64_t answers) { return answers >= wanted; });
   } else {
-    table(arguments.empty() ? 2.0 : std::stod(arguments[0]));
+    const double seconds = arguments.empty() ? 2.0 : std::stod(arguments[0]);
+    std::println("answers   connections  requests/s  server us/request (user + system)  "
+                 "client us/request");
+    requests(seconds, false);
+    requests(seconds, true);
+    listeners(seconds);
   }
   return 0;
 }
