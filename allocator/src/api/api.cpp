@@ -45,24 +45,28 @@ http::Response bad_request(const JsonFaults& faults) {
   return problem(Problem::bad_request, detail, {{"errors", std::move(errors)}});
 }
 
-Api::Api(service::Service& service, const Facts& facts, Settings settings,
+Api::Api(http::Loop& loop, service::Service& service, const Facts& facts, Settings settings,
          std::function<model::Now()> now, std::function<http::ServerCounters()> http)
     : service_(service),
       facts_(facts),
       settings_(std::move(settings)),
       now_(std::move(now)),
       http_(std::move(http)),
-      polls_(service) {
-  service_.on_durable(
-      [this](const std::vector<model::Record>& records) { polls_.changed(records); });
+      polls_(service),
+      events_(loop) {
+  service_.on_durable([this](const std::vector<model::Record>& records) {
+    polls_.changed(records);
+    events_.changed(records);
+  });
 }
 
 std::span<const Api::Entry> Api::entries() {
-  static constexpr std::array<Entry, 14> table{{
+  static constexpr std::array<Entry, 15> table{{
       {"GET", "/healthz", false, false, false, &Api::healthz},
       {"GET", "/readyz", false, false, false, &Api::readyz},
       {"GET", "/metrics", false, false, false, &Api::metrics},
       {"GET", "/openapi.json", false, false, false, &Api::openapi},
+      {"GET", "/v1/events", true, false, false, &Api::events},
       {"GET", "/v1/gpus", false, false, false, &Api::get_gpus},
       {"PUT", "/v1/gpus", true, true, false, &Api::put_gpus},
       {"GET", "/v1/gpus/{uuid}", false, false, false, &Api::get_gpu},

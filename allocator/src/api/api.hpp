@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/events.hpp"
 #include "api/polls.hpp"
 #include "api/requests.hpp"
 #include "api/write.hpp"
@@ -36,7 +37,7 @@ class Api {
  public:
   // `service` and `facts` are borrowed and must outlive this. `now`: the time of this instant, as
   // the service counts it. `http`: for metrics.
-  Api(service::Service& service, const Facts& facts, Settings settings,
+  Api(http::Loop& loop, service::Service& service, const Facts& facts, Settings settings,
       std::function<model::Now()> now, std::function<http::ServerCounters()> http);
 
   // Answers every request, once, now or when the service has. Roles: requests.hpp.
@@ -66,6 +67,7 @@ class Api {
   void readyz(Call call);
   void metrics(Call call);
   void openapi(Call call);
+  void events(Call call);
   void get_gpus(Call call);
   void get_gpu(Call call);
   void put_gpus(Call call);
@@ -87,6 +89,10 @@ class Api {
   // The lease named in the path, if it is there and the caller's; else answers not-found.
   std::optional<model::LeaseId> own_lease(Call& call) const;
   void give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
+  // Tells of the lease whenever it changes, until it has ended or the client has left.
+  void follow(Call call, const model::LeaseId& id);
+  struct Follower;
+  void follow_on(std::shared_ptr<Follower> follower);
   void give_granted(Call call, const service::LeaseAnswer& answer);
 
   service::Service& service_;
@@ -95,6 +101,7 @@ class Api {
   std::function<model::Now()> now_;
   std::function<http::ServerCounters()> http_;
   Polls polls_;
+  Events events_;
 };
 
 // Method and path of every route, as in the OpenAPI document.

@@ -154,6 +154,8 @@ void Api::get_lease(Call call) {
   if (!wait) return call.respond(bad_request(wait.error()));
   const auto id = own_lease(call);
   if (!id) return;
+  const auto accepts = http::find_header(call.request.headers, "accept");
+  if (accepts && accepts->contains(sse_type)) return follow(std::move(call), *id);
   auto give = [this, call = std::move(call)](auto answer) mutable {
     give_lease(std::move(call), std::move(answer));
   };

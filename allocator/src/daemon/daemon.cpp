@@ -158,7 +158,7 @@ std::expected<void, Failure> Daemon::Parts::open_sockets() {
     return inventory::cdi_name(*cdi, gpu);
   };
   api = std::make_unique<api::Api>(
-      *service, facts,
+      loop, *service, facts,
       api::Settings{.host = options.host_name,
                     .show_holders = config.allocator.show_holders,
                     .source = config.gpus.source},
@@ -186,11 +186,10 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   // What changes something is worth a line; who only looks would drown it.
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
   auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
-  api->handle(std::move(request), [level, what = std::move(what), respond = std::move(respond)](
-                                      http::Response response) mutable {
-    log(level, std::format("{}: {}", what, response.status));
-    respond(std::move(response));
+  respond.observe([level, what = std::move(what)](int status) {
+    log(level, std::format("{}: {}", what, status));
   });
+  api->handle(std::move(request), std::move(respond));
   pump();
 }
 

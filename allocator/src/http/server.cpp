@@ -1,66 +1,111 @@
-// Accepting and stopping. What happens on a connection is in session.cpp.
+// Opening, accepting and stopping. What happens on a connection is Session's.
 #include "http/server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "http/server_state.hpp"
+#include "http/session.hpp"
 #include "model/assert.hpp"
 
 namespace gpuhub::http {
 namespace {
 
-using boost::system::error_code;
-constexpr auto as_result = asio::as_tuple(asio::deferred);
-constexpr std::chrono::milliseconds accept_pause{100};
+using std::chrono::milliseconds;
+constexpr milliseconds accept_pause{100};
+constexpr int accepts_per_turn = 64;
 
 // One short write, without waiting: a client that cannot take it is turned away all the same.
-void turn_away(Server::State& server, UnixSocket& socket) {
+void turn_away(Server::State& server, int fd) {
   ++server.counters.turned_away;
   const Response answer = server.callbacks.error_answer(503, "too many connections; try again");
-  std::string text = "HTTP/1.1 " + std::to_string(answer.status) +
-                     " Service Unavailable\r\ncontent-type: " + answer.content_type +
-                     "\r\ncontent-length: " + std::to_string(answer.body.size()) +
-                     "\r\nconnection: close\r\n\r\n" + answer.body;
-  error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(text), ignored);
+  const std::string text = "HTTP/1.1 " + std::to_string(answer.status) +
+                           " Service Unavailable\r\ncontent-type: " + answer.content_type +
+                           "\r\ncontent-length: " + std::to_string(answer.body.size()) +
+                           "\r\nconnection: close\r\n\r\n" + answer.body;
+  ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(fd);
 }
 
-asio::awaitable<void> accept_all(std::shared_ptr<Server::State> server, Door* door) {
-  while (!server->stopping) {
-    auto [error, socket] = co_await door->acceptor.async_accept(as_result);
-    if (server->stopping) co_return;
-    if (error) {  // no more file descriptors, most likely: some will be free soon
-      server->note("cannot accept on the socket of " + door->role + ": " + error.message());
-      asio::steady_timer pause{door->acceptor.get_executor(), accept_pause};
-      co_await pause.async_wait(as_result);
-      continue;
-    }
-    if (door->open >= server->limits.connections_max) {
-      turn_away(*server, socket);
-      continue;
-    }
-    ++server->counters.accepted;
-    auto session = std::make_shared<Session>(server, *door, std::move(socket));
-    spawn(server->loop.impl().io, Session::serve(std::move(session)));
-  }
+std::array<milliseconds, phases> lengths_of(const Limits& limits) {
+  constexpr milliseconds drain_time{2'000};
+  return {milliseconds{0},     limits.idle_max,   limits.head_time, limits.body_time,
+          limits.handler_time, limits.write_time, drain_time};  // as in Phase
 }
 
 }  // namespace
 
-void Server::State::joined(Session* session, Door& door) {
-  ++counters.open;
-  ++door.open;
-  sessions.insert(session);
+Door::Door(Server::State& server, std::string of_role, UnixListener listener)
+    : role(std::move(of_role)),
+      server_(server),
+      listener_(std::move(listener)),
+      fd_(listener_.release_fd()),
+      pause_(server.loop, [this] { ready(0); }) {}
+
+Door::~Door() { close(); }
+
+bool Door::open() { return server_.poller->add(fd_, *this); }
+
+void Door::close() {
+  if (fd_ < 0) return;
+  server_.poller->remove(fd_, *this);
+  ::close(std::exchange(fd_, -1));
+  pause_.cancel();
 }
 
-void Server::State::left(Session* session, Door& door) {
-  sessions.erase(session);
-  --counters.open;
-  --door.open;
+void Door::ready(std::uint32_t) {
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      take_in(fd);
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      // No more file descriptors, most likely: some will be free soon.
+      server_.note("cannot accept on the socket of " + role + ": " +
+                   std::generic_category().message(errno));
+      return pause_.set(accept_pause);
+    }
+  }
+  pause_.set(milliseconds{0});  // others come first
+}
+
+void Door::take_in(int fd) {
+  if (connections >= server_.limits.connections_max) return turn_away(server_, fd);
+  ++server_.counters.accepted;
+  std::make_shared<Session>(server_, *this, fd)->open();
+}
+
+Server::State::State(Loop& on_loop, Limits with, ServerCallbacks call)
+    : loop(on_loop),
+      limits(with),
+      callbacks(std::move(call)),
+      poller(std::make_shared<Poller>(on_loop)),
+      phase_limits(on_loop, lengths_of(with)),
+      input(with.head_max + std::size_t{64} * 1024, '\0') {}
+
+void Server::State::joined(std::shared_ptr<Session> session) {
+  auto* const key = session.get();
+  sessions.emplace(key, std::move(session));
+}
+
+void Server::State::left(Session& session) {
+  const auto at = sessions.find(&session);
+  GPUHUB_ASSERT(at != sessions.end());
+  poller->later([last = std::move(at->second)] {});  // it still is somewhere in its own code
+  sessions.erase(at);
   if (sessions.empty() && stopped) loop.post(std::exchange(stopped, nullptr));
+}
+
+// Each session, also if one's end brings about another's.
+void Server::State::each_session(void (Session::*what)()) {
+  std::vector<std::shared_ptr<Session>> all;
+  for (const auto& [key, session] : sessions) all.push_back(session);
+  for (const auto& session : all) (session.get()->*what)();
 }
 
 std::expected<std::unique_ptr<Server>, std::string> Server::create(Loop& loop,
@@ -68,55 +113,49 @@ std::expected<std::unique_ptr<Server>, std::string> Server::create(Loop& loop,
                                                                    Limits limits,
                                                                    ServerCallbacks callbacks) {
   GPUHUB_ASSERT(callbacks.handler && callbacks.error_answer);
-  auto state = std::make_shared<State>(loop, limits, std::move(callbacks));
+  auto state = std::make_unique<State>(loop, limits, std::move(callbacks));
   for (const Listen& where : sockets) {
     auto listener = UnixListener::open(where);
     if (!listener) return std::unexpected(std::move(listener.error()));
-    const int fd = listener->release_fd();
-    asio::local::stream_protocol::acceptor acceptor{loop.impl().io};
-    error_code error;
-    acceptor.assign(asio::local::stream_protocol{}, fd, error);
-    GPUHUB_ASSERT(!error);
-    state->doors.push_back(
-        std::make_unique<Door>(where.role, std::move(*listener), std::move(acceptor)));
+    state->doors.push_back(std::make_unique<Door>(*state, where.role, std::move(*listener)));
+    if (!state->doors.back()->open()) {
+      return std::unexpected("cannot watch the socket " + where.path + ": " +
+                             std::generic_category().message(errno));
+    }
   }
-  for (const auto& door : state->doors) spawn(loop.impl().io, accept_all(state, door.get()));
   return std::unique_ptr<Server>{new Server{std::move(state)}};
 }
 
-Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() {
-  state_->stopping = true;
+  state_->ending = state_->stopping = true;
   state_->stopped = nullptr;
   state_->grace.reset();
-  for (Session* session : state_->sessions) session->cut();
-  for (const auto& door : state_->doors) {
-    error_code ignored;
-    door->acceptor.close(ignored);
-    const UnixListener file = std::move(door->listener);  // removed here
-  }
+  state_->each_session(&Session::close);
+  state_->poller->close();
 }
 
-void Server::stop(std::chrono::milliseconds grace, std::move_only_function<void()> done) {
+void Server::stop(milliseconds grace, std::move_only_function<void()> done) {
   GPUHUB_ASSERT(!state_->stopping);
   state_->stopping = true;
-  for (const auto& door : state_->doors) {
-    error_code ignored;
-    door->acceptor.close(ignored);
-  }
-  for (Session* session : state_->sessions) session->finish();
+  for (const auto& door : state_->doors) door->close();
+  state_->each_session(&Session::finish);
   if (state_->sessions.empty()) {
     state_->loop.post(std::move(done));
     return;
   }
   state_->stopped = std::move(done);
-  state_->grace = std::make_unique<Timer>(state_->loop, [state = state_.get()] {
-    for (Session* session : state->sessions) session->cut();
-  });
+  state_->grace = std::make_unique<Timer>(
+      state_->loop, [state = state_.get()] { state->each_session(&Session::close); });
   state_->grace->set(grace);
 }
 
-ServerCounters Server::counters() const { return state_->counters; }
+ServerCounters Server::counters() const {
+  ServerCounters counters = state_->counters;
+  counters.open = state_->sessions.size();
+  for (const auto& door : state_->doors) counters.streams += door->streams;
+  return counters;
+}
 
 }  // namespace gpuhub::http

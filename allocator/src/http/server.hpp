@@ -1,6 +1,7 @@
-// HTTP/1.1 server on unix sockets: one coroutine per connection on a Loop's thread. Each socket
-// carries a role (a string of the caller's), which comes with every request: who calls is known by
-// the way in. Bounded in everything: sizes, connections and the time of each phase.
+// HTTP/1.1 server on unix sockets, on a Loop's thread. Each socket carries a role (a string of the
+// caller's), which comes with every request: who calls is known by the way in. A handler answers
+// with one response, at once or later, or with a stream (http/respond.hpp). Bounded in everything:
+// sizes, connections, listeners and the time of each phase.
 #pragma once
 
 #include <chrono>
@@ -15,6 +16,7 @@
 
 #include "http/loop.hpp"
 #include "http/message.hpp"
+#include "http/respond.hpp"
 
 namespace gpuhub::http {
 
@@ -31,16 +33,16 @@ struct Limits {
   std::size_t head_max = 16 * 1024;
   std::size_t body_max = 1024 * 1024;
   std::size_t connections_max = 512;            // of each socket: one role cannot starve another
+  std::size_t streams_max = 512;                // of each socket; they do not count as connections
+  std::size_t stream_pending_max = 256 * 1024;  // for one listener that does not read; then cut
   std::chrono::milliseconds idle_max{75'000};   // between requests; then closed without a word
   std::chrono::milliseconds head_time{10'000};  // from a request's first byte; then 408
   std::chrono::milliseconds body_time{30'000};  // then 408
   std::chrono::milliseconds handler_time{60'000};  // until the answer is given; then 503
-  std::chrono::milliseconds write_time{30'000};    // then cut
+  std::chrono::milliseconds write_time{30'000};    // an answer, or a piece of a stream; then cut
 };
 
-// Gives the answer: once, on the loop's thread, now or later. Does nothing if the client has left
-// or time is up. Dropped uncalled: the client gets a 500.
-using Respond = std::move_only_function<void(Response)>;
+// Never destroys the server.
 using Handler = std::move_only_function<void(Request, Respond)>;
 // Makes the answer to what never reaches the handler: 400, 408, 413, 431, 500, 503. `detail` is
 // for people. The server adds `connection: close`.
@@ -54,7 +56,9 @@ struct ServerCallbacks {
 
 struct ServerCounters {
   std::uint64_t accepted = 0, turned_away = 0, requests = 0, errors = 0, timeouts = 0;
-  std::size_t open = 0;            // connections now
+  std::uint64_t streams_cut = 0;   // of listeners that did not read
+  std::size_t open = 0;            // connections now, streams among them
+  std::size_t streams = 0;         // now
 };
 
 class Server {
@@ -66,16 +70,16 @@ class Server {
       Loop& loop, std::vector<Listen> sockets, Limits limits, ServerCallbacks callbacks);
   ~Server();  // cuts all connections, removes the socket files; must come before the loop's end
 
-  // Stops accepting, closes idle connections, lets the others finish their request; what is left
-  // after `grace` is cut. Then `done` is called, once, on the loop.
+  // Stops accepting, closes idle connections, ends streams in order, lets the others finish their
+  // request; what is left after `grace` is cut. Then `done` is called, once, on the loop.
   void stop(std::chrono::milliseconds grace, std::move_only_function<void()> done);
 
   ServerCounters counters() const;
 
   struct State;                    // for the sources of http/ only
  private:
-  explicit Server(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace gpuhub::http

@@ -1,272 +1,228 @@
-// One connection's straight line: wait, head, body, handler, answer, again. Each phase has a limit
-// of its own, set anew, so that keep-alive and long waits live as long as they may.
-#include <sys/socket.h>
+// A session's way in: bytes, requests, the handler. What goes out is in session_out.cpp.
+#include "http/session.hpp"
 
-#include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <tuple>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
-#include "http/server_state.hpp"
+#include "http/exchange.hpp"
 #include "model/assert.hpp"
 
 namespace gpuhub::http {
 namespace {
 
-namespace beast = boost::beast;
-using boost::system::error_code;
-constexpr auto as_result = asio::as_tuple(asio::deferred);
-constexpr std::chrono::milliseconds drain_time{2'000};
+constexpr int requests_per_turn = 16;  // of one client that sends without waiting: others come too
 constexpr std::size_t drain_max = 16 * 1024 * 1024;
+constexpr std::size_t drain_per_turn = 1024 * 1024;
 
-Peer peer_of(UnixSocket& socket) {
+Peer peer_of(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  const int result =
-      ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+  const int result = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   if (result != 0) return {.uid = ~0U, .gid = ~0U, .pid = 0};  // nobody
   return {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
 }
 
-// The status for a request that could not be read; 0: the client just left.
-int status_of(const error_code& error) {
-  using Http = beast::http::error;
-  if (error == Http::body_limit) return 413;
-  if (error == Http::header_limit || error == Http::buffer_overflow) return 431;
-  if (error == Http::end_of_stream || error == Http::partial_message) return 0;
-  return error.category() == beast::http::make_error_code(Http::bad_method).category() ? 400 : 0;
-}
-
-// A header value may hold what a client sent: it never ends the line.
-std::string one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
-}
-
-// Where the answer and the waiting session meet. Either may go first.
-struct Answer {
-  std::optional<Response> response;
-  bool given = false;
-  bool dropped = false;
-  asio::steady_timer* wake = nullptr;  // while the session waits
-
-  void ready() {
-    if (wake != nullptr) wake->cancel();
-  }
-};
-
-// What Respond holds: tells the session also when it is dropped uncalled.
-class Answerer {
- public:
-  explicit Answerer(std::shared_ptr<Answer> answer) : answer_(std::move(answer)) {}
-  Answerer(Answerer&&) = default;
-  Answerer& operator=(Answerer&&) = delete;
-  ~Answerer() {
-    if (!answer_ || answer_->given) return;
-    answer_->dropped = true;
-    answer_->ready();
-  }
-  void operator()(Response response) {
-    GPUHUB_ASSERT(!answer_->given);  // exactly once
-    answer_->given = true;
-    answer_->response = std::move(response);
-    answer_->ready();
-  }
-
- private:
-  std::shared_ptr<Answer> answer_;
-};
-
 }  // namespace
 
-struct Session::Exchange {
-  beast::flat_buffer buffer;  // may hold the start of the next request
-  std::optional<beast::http::request_parser<beast::http::string_body>> parser;
-};
-
-Session::Session(std::shared_ptr<Server::State> server, Door& door, UnixSocket socket)
-    : server_(std::move(server)),
+Session::Session(Server::State& server, Door& door, int fd)
+    : server_(server),
       door_(door),
-      socket_(std::move(socket)),
-      deadline_(socket_) {
-  server_->joined(this, door_);
+      fd_(fd),
+      peer_(peer_of(fd)),
+      place_(server.phase_limits.join(*this)),
+      reader_(server.limits.head_max, server.limits.body_max) {}
+
+void Session::open() {
+  ++door_.connections;
+  server_.joined(shared_from_this());
+  if (!server_.poller->add(fd_, *this)) return close();
+  wait_for_more();
 }
 
-Session::~Session() { server_->left(this, door_); }
+void Session::ready(std::uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((events & EPOLLRDHUP) != 0) eof_ahead_ = true;
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) left_ = true;
+  if ((events & EPOLLOUT) != 0 && doing_ == Doing::writing) send_rest();
+  if ((events & EPOLLOUT) != 0 && doing_ == Doing::streaming) flush_stream();
+  if (left_ && (doing_ == Doing::handling || doing_ == Doing::streaming)) return close();
+  read_on();
+}
 
-void Session::cut() {
-  cut_ = true;
-  error_code ignored;
-  socket_.close(ignored);
-  if (handler_wait_ != nullptr) handler_wait_->cancel();
+void Session::timed_out(Phase phase) {
+  if (this->phase() != Phase::none) return;  // another session's end has moved this one on
+  switch (phase) {
+    case Phase::head: return refuse(408, "the head took too long");
+    case Phase::body: return refuse(408, "the body took too long");
+    case Phase::handler: {
+      ++server_.counters.errors;
+      ++server_.counters.timeouts;
+      auto tell = exchange_->end();
+      send(server_.callbacks.error_answer(503, "no answer in time; try again"), then_next());
+      if (tell) tell();
+      return;
+    }
+    case Phase::none:
+    case Phase::idle:
+    case Phase::write:
+    case Phase::drain: return close();
+  }
 }
 
 void Session::finish() {
-  if (idle_) cut();
-}
-
-asio::awaitable<void> Session::serve(std::shared_ptr<Session> self) {
-  co_await self->serve_all();
-}
-
-asio::awaitable<void> Session::serve_all() {
-  Exchange exchange;
-  exchange.buffer.max_size(server_->limits.head_max + 64 * 1024);
-  while (!cut_) {
-    if (!co_await wait_for_request(exchange)) co_return;
-    if (co_await serve_one(exchange) == Next::close || server_->stopping) co_return;
+  if (doing_ == Doing::reading && reader_.stage() == RequestReader::Stage::nothing) return close();
+  if (doing_ != Doing::streaming) return;
+  if (auto stream = std::exchange(stream_, nullptr)) {
+    stream->leave();
+    end_stream();
   }
 }
 
-asio::awaitable<bool> Session::wait_for_request(Exchange& exchange) {
-  if (exchange.buffer.size() > 0) co_return true;
-  idle_ = true;
-  deadline_.begin(server_->limits.idle_max);
-  const auto [error, size] =
-      co_await socket_.async_read_some(exchange.buffer.prepare(4096), as_result);
-  deadline_.end();
-  idle_ = false;
-  exchange.buffer.commit(size);
-  co_return !error && !cut_;
+void Session::close() {
+  if (doing_ == Doing::closed) return;
+  --(doing_ == Doing::streaming ? door_.streams : door_.connections);
+  doing_ = Doing::closed;
+  server_.poller->remove(fd_, *this);
+  ::close(fd_);
+  server_.phase_limits.leave(place_);
+  auto tell = exchange_ ? exchange_->end() : nullptr;
+  const auto stream = std::exchange(stream_, nullptr);
+  server_.left(*this);
+  if (stream) stream->leave();
+  if (tell && !server_.ending) tell();
 }
 
-asio::awaitable<Session::Next> Session::serve_one(Exchange& exchange) {
-  auto& parser = exchange.parser.emplace();
-  parser.header_limit(static_cast<std::uint32_t>(server_->limits.head_max));
-  parser.body_limit(server_->limits.body_max);
-  deadline_.begin(server_->limits.head_time);
-  const auto [error, size] =
-      co_await beast::http::async_read_header(socket_, exchange.buffer, parser, as_result);
-  deadline_.end();
-  if (cut_) co_return Next::close;
-  if (error && deadline_.passed()) {
-    co_return co_await refuse(exchange, 408, "the head took too long");
-  }
-  if (error) co_return co_await refuse(exchange, status_of(error), error.message());
-  if (!co_await read_body(exchange)) co_return Next::close;
-
-  const auto& message = parser.get();
-  auto target = parse_target(message.target());
-  if (!target) co_return co_await refuse(exchange, 400, "the request target is malformed");
-  Request request{.role = door_.role,
-                  .peer = peer_of(socket_),
-                  .method = std::string{message.method_string()},
-                  .target = std::move(*target),
-                  .headers = {},
-                  .body = std::move(parser.get().body())};
-  for (const auto& field : message) {
-    std::string name{field.name_string()};
-    std::ranges::transform(name, name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    request.headers.emplace_back(std::move(name), std::string{field.value()});
-  }
-  ++server_->counters.requests;
-  Response response = co_await ask_handler(std::move(request));
-  if (cut_) co_return Next::close;
-  const bool keep_alive = message.keep_alive() && !server_->stopping;
-  const bool written = co_await write(exchange, std::move(response), keep_alive);
-  co_return written && keep_alive ? Next::keep_alive : Next::close;
+// Reads and serves until there is no more to read, or an answer is to come first.
+void Session::read_on() {
+  in_turn_ = true;
+  served_ = 0;
+  if (doing_ == Doing::reading && !rest_.empty()) consume(std::exchange(rest_, {}));
+  while (doing_ == Doing::reading && readable_ && !going_on_) receive();
+  if (doing_ == Doing::draining) drain();
+  in_turn_ = false;
+  if (doing_ == Doing::reading && !going_on_) wait_for_more();
 }
 
-// False: the connection is to be closed; what there was to say has been said.
-asio::awaitable<bool> Session::read_body(Exchange& exchange) {
-  auto& parser = *exchange.parser;
-  if (parser.is_done()) co_return true;
-  deadline_.begin(server_->limits.body_time);
-  if (beast::iequals(parser.get()[beast::http::field::expect], "100-continue")) {
-    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(socket_, asio::buffer(go_on), as_result);  // an error shows below
+void Session::receive() {
+  std::string& input = server_.input;
+  const std::size_t kept = rest_.size();
+  if (kept == input.size()) return refuse(431, "a line of the request is too long");
+  const ssize_t got = ::recv(fd_, input.data() + kept, input.size() - kept, MSG_DONTWAIT);
+  if (got < 0 && errno == EINTR) return;
+  if (got < 0 && errno == EAGAIN) {
+    readable_ = false;
+    return;
   }
-  const auto [error, size] =
-      co_await beast::http::async_read(socket_, exchange.buffer, parser, as_result);
-  deadline_.end();
-  if (cut_) co_return false;
-  if (!error) co_return true;
-  if (deadline_.passed()) {
-    co_await refuse(exchange, 408, "the body took too long");
-  } else {
-    co_await refuse(exchange, status_of(error), error.message());
-  }
-  co_return false;
+  if (got <= 0) return close();
+  const std::size_t size = kept + static_cast<std::size_t>(got);
+  // Less than there was room for: all is read, and more comes with an edge of its own.
+  readable_ = size == input.size() || eof_ahead_;
+  if (kept > 0) std::memcpy(input.data(), rest_.data(), kept);
+  rest_.clear();
+  consume({input.data(), size});
 }
 
-asio::awaitable<Response> Session::ask_handler(Request request) {
-  const auto answer = std::make_shared<Answer>();
-  server_->callbacks.handler(std::move(request), Answerer{answer});
-  if (!answer->given && !answer->dropped) {
-    asio::steady_timer wait{socket_.get_executor(), server_->limits.handler_time};
-    // Undone also when the coroutine is destroyed in its sleep, with its loop.
-    struct Asleep {
-      Answer& answer;
-      asio::steady_timer*& of_session;
-      ~Asleep() { answer.wake = of_session = nullptr; }
-    } const asleep{*answer, handler_wait_};
-    answer->wake = handler_wait_ = &wait;
-    co_await wait.async_wait(as_result);
+void Session::consume(std::string_view bytes) {
+  using Stage = RequestReader::Stage;
+  while (doing_ == Doing::reading && !bytes.empty()) {
+    if (served_ == requests_per_turn) {
+      go_on_later();
+      break;
+    }
+    bytes.remove_prefix(reader_.feed(bytes));
+    const Stage stage = reader_.stage();
+    if (stage == Stage::wrong) {
+      refuse(reader_.status(), reader_.why());
+    } else if (stage == Stage::done) {
+      handle();
+    } else {
+      if (stage == Stage::body && reader_.waits_to_continue()) say_continue();
+      break;
+    }
   }
-  if (answer->given) co_return std::move(*answer->response);
-  if (cut_) co_return Response{};  // nobody reads it
-  ++server_->counters.errors;
-  if (answer->dropped) {
-    co_return server_->callbacks.error_answer(500, "the request was dropped; see the daemon's log");
-  }
-  ++server_->counters.timeouts;
-  co_return server_->callbacks.error_answer(503, "no answer in time; try again");
+  if (doing_ != Doing::draining && doing_ != Doing::closed) rest_ = bytes;
 }
 
-asio::awaitable<Session::Next> Session::refuse(Exchange& exchange, int status,
-                                               std::string_view detail) {
-  if (status == 0) co_return Next::close;
-  ++server_->counters.errors;
-  if (status == 408) ++server_->counters.timeouts;
-  if (co_await write(exchange, server_->callbacks.error_answer(status, detail), false)) {
-    co_await drain();
-  }
-  co_return Next::close;
+// Asks for the body, once. It is short and what was sent before has been taken.
+void Session::say_continue() {
+  if (std::exchange(continue_said_, true)) return;
+  static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  const ssize_t sent = ::send(fd_, go_on.data(), go_on.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent != static_cast<ssize_t>(go_on.size())) close();
 }
 
-asio::awaitable<bool> Session::write(Exchange& exchange, Response response, bool keep_alive) {
-  const auto& request = exchange.parser->get();
-  beast::http::response<beast::http::string_body> message;
-  message.version(request.version() == 10 ? 10 : 11);
-  message.result(static_cast<unsigned>(response.status));
-  if (!response.content_type.empty()) {
-    message.set(beast::http::field::content_type, one_line(std::move(response.content_type)));
-  }
-  for (auto& [name, value] : response.headers) {
-    message.insert(one_line(std::move(name)), one_line(std::move(value)));
-  }
-  message.keep_alive(keep_alive);
-  if (response.status != 204 && response.status != 304) {
-    message.content_length(response.body.size());
-    if (request.method() != beast::http::verb::head) message.body() = std::move(response.body);
-  }
-  deadline_.begin(server_->limits.write_time);
-  const auto [error, size] = co_await beast::http::async_write(socket_, message, as_result);
-  deadline_.end();
-  co_return !error && !cut_;
+// Nothing can be done until more comes: so long, and no longer.
+void Session::wait_for_more() {
+  using Stage = RequestReader::Stage;
+  const Stage stage = reader_.stage();
+  const Phase wanted = stage == Stage::body                      ? Phase::body
+                       : stage == Stage::head || !rest_.empty() ? Phase::head
+                                                                 : Phase::idle;
+  if (!std::exchange(waits_anew_, false) && phase() == wanted) return;
+  enter(wanted);
+}
+
+void Session::go_on_later() {
+  if (std::exchange(going_on_, true)) return;
+  server_.poller->later([self = shared_from_this()] {
+    self->going_on_ = false;
+    self->read_on();
+  });
+}
+
+void Session::handle() {
+  auto request = reader_.take();
+  if (!request) return refuse(400, "the request target is malformed");
+  request->role = door_.role;
+  request->peer = peer_;
+  ++server_.counters.requests;
+  ++served_;
+  doing_ = Doing::handling;
+  if (!exchange_ || exchange_.use_count() > 1) exchange_ = std::make_shared<Exchange>();
+  exchange_->begin(*this);
+  server_.callbacks.handler(std::move(*request), Respond{exchange_});
+  if (left_ && (doing_ == Doing::handling || doing_ == Doing::streaming)) return close();
+  if (doing_ == Doing::handling) enter(Phase::handler);
+}
+
+// Dropped uncalled, maybe because of an exception that goes its way now: so the answer comes later.
+void Session::answer_dropped() noexcept {
+  server_.poller->later([self = shared_from_this(), exchange = exchange_] {
+    if (!exchange->waits_for(*self)) return;
+    exchange->end();
+    ++self->server_.counters.errors;
+    self->send(self->server_.callbacks.error_answer(
+                   500, "the request was dropped; see the daemon's log"),
+               self->then_next());
+  });
+}
+
+void Session::refuse(int status, std::string_view detail) {
+  ++server_.counters.errors;
+  if (status == 408) ++server_.counters.timeouts;
+  send(server_.callbacks.error_answer(status, detail), Then::drain);
 }
 
 // Closing a socket with unread input resets it, and the client would never see why it was refused.
-asio::awaitable<void> Session::drain() {
-  error_code ignored;
-  socket_.shutdown(UnixSocket::shutdown_send, ignored);
-  std::vector<char> scrap(64 * 1024);
-  std::size_t total = 0;
-  deadline_.begin(drain_time);
-  while (total < drain_max && !deadline_.passed()) {
-    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(scrap), as_result);
-    if (error) break;
-    total += size;
+void Session::drain() {
+  for (std::size_t turn = 0; readable_; ) {
+    if (turn >= drain_per_turn) return go_on_later();
+    const ssize_t got = ::recv(fd_, server_.input.data(), server_.input.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      readable_ = false;
+      return;
+    }
+    if (got <= 0) return close();
+    turn += static_cast<std::size_t>(got);
+    drained_ += static_cast<std::size_t>(got);
+    if (drained_ >= drain_max) return close();
   }
-  deadline_.end();
 }
 
 }  // namespace gpuhub::http

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <format>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -133,17 +134,25 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
   return *std::move(found);
 }
 
-// Each record's row. An upsert of a lease keeps its place: the granting order.
+// Each record's row. A changed lease keeps its place: the granting order.
 struct BookTables::Write {
-  Statements& to;
+  BookTables& tables;
+  Row* row;  // of a lease
+  Statements& to = tables.statements_;
 
   Result operator()(const model::Lease& lease) const {
-    to.lease.bind(1, std::string_view{lease.id.str()});
-    to.lease.bind(2, std::string_view{write_lease(lease)});
-    return to.lease.run();
+    const bool is_new = row->place == 0;
+    if (is_new) row->place = tables.next_place_++;
+    Statement& statement = is_new ? to.lease_new : to.lease;
+    const std::string body = write_lease(lease);
+    statement.bind(1, row->place);
+    statement.bind(2, std::string_view{body});
+    if (is_new) statement.bind(3, std::string_view{lease.id.str()});
+    return statement.run();
   }
-  Result operator()(const model::LeaseForgotten& forgotten) const {
-    to.lease_forgotten.bind(1, std::string_view{forgotten.lease.str()});
+  Result operator()(const model::LeaseForgotten&) const {
+    if (row->place == 0) return {};
+    to.lease_forgotten.bind(1, row->place);
     return to.lease_forgotten.run();
   }
   Result operator()(const model::GpuSetting& setting) const {
@@ -155,12 +164,14 @@ struct BookTables::Write {
     return to.setting.run();
   }
   Result operator()(const model::ListedInventory& listed) const {
-    to.listed.bind(1, std::string_view{write_listed(listed)});
+    const std::string body = write_listed(listed);
+    to.listed.bind(1, std::string_view{body});
     return to.listed.run();
   }
   Result operator()(const model::Conflict& conflict) const {
+    const std::string body = write_conflict(conflict);
     to.conflict.bind(1, std::string_view{conflict.container.str()});
-    to.conflict.bind(2, std::string_view{write_conflict(conflict)});
+    to.conflict.bind(2, std::string_view{body});
     return to.conflict.run();
   }
   Result operator()(const model::ConflictEnded& ended) const {
@@ -168,8 +179,9 @@ struct BookTables::Write {
     return to.conflict_ended.run();
   }
   Result operator()(const model::GpuFaulty& faulty) const {
+    const std::string body = write_fault(faulty);
     to.fault.bind(1, std::string_view{faulty.gpu.str()});
-    to.fault.bind(2, std::string_view{write_fault(faulty)});
+    to.fault.bind(2, std::string_view{body});
     return to.fault.run();
   }
   Result operator()(const model::FaultCleared& cleared) const {
@@ -179,10 +191,13 @@ struct BookTables::Write {
 };
 
 std::expected<BookTables, Error> BookTables::prepare(Database& db) {
-  constexpr std::array<std::string_view, 9> texts{
-      "INSERT INTO leases (id, body) VALUES (?,?) ON CONFLICT (id) DO UPDATE "
-      "SET body=excluded.body",
-      "DELETE FROM leases WHERE id=?",
+  constexpr std::array<std::string_view, 13> texts{
+      "BEGIN IMMEDIATE",
+      "COMMIT",
+      "ROLLBACK",
+      "INSERT INTO leases (place, body, id) VALUES (?,?,?)",
+      "UPDATE leases SET body=?2 WHERE place=?1",
+      "DELETE FROM leases WHERE place=?",
       "INSERT INTO gpu_settings VALUES (?,?,?,?) ON CONFLICT (gpu) DO UPDATE "
       "SET slots=excluded.slots, label=excluded.label, drained=excluded.drained",
       "UPDATE books SET listed=?",
@@ -197,25 +212,62 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
     if (!statement) return std::unexpected(statement.error());
     made.push_back(*std::move(statement));
   }
-  return BookTables{Statements{std::move(made[0]), std::move(made[1]), std::move(made[2]),
-                               std::move(made[3]), std::move(made[4]), std::move(made[5]),
-                               std::move(made[6]), std::move(made[7]), std::move(made[8])}};
+  auto one = [next = made.begin()]() mutable { return std::move(*next++); };
+  BookTables tables{Statements{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(),
+                               one()}};
+  if (auto found = tables.find_rows(db); !found) return std::unexpected(found.error());
+  return tables;
 }
 
-Result BookTables::write_all(Database& db, const model::Batch& batch) {
-  if (auto begun = db.execute("BEGIN IMMEDIATE"); !begun) return begun;
+Result BookTables::find_rows(Database& db) {
+  const auto found = [&](const Statement& row) -> Result {
+    if (!rows_.emplace(row.text(1), Row{.place = row.number(0)}).second) {
+      return bad_row("leases", row.text(1), "stands there twice");
+    }
+    next_place_ = row.number(0) + 1;
+    return {};
+  };
+  return each(db, "SELECT place, id FROM leases ORDER BY place", found);
+}
+
+// Of several records of one lease only the last counts. Ids are not used again once forgotten.
+void BookTables::find_last(const model::Batch& batch) {
+  row_of_.assign(batch.records.size(), nullptr);
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    if (const auto* lease = std::get_if<model::Lease>(&batch.records[i])) {
+      row_of_[i] = &rows_[lease->id.str()];
+    } else if (const auto* gone = std::get_if<model::LeaseForgotten>(&batch.records[i])) {
+      row_of_[i] = &rows_[gone->lease.str()];
+    }
+    if (row_of_[i] != nullptr) row_of_[i]->last = i;
+  }
+}
+
+Result BookTables::write_all(const model::Batch& batch) {
+  if (auto begun = statements_.begin.run(); !begun) return begun;
+  find_last(batch);
+  // At the place of its first record, so that new leases stay in the order they came.
+  constexpr std::size_t written = std::numeric_limits<std::size_t>::max();
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    Row* const row = row_of_[i];
+    if (row != nullptr && row->last == written) continue;
+    const std::size_t last = row == nullptr ? i : std::exchange(row->last, written);
+    if (auto done = std::visit(Write{*this, row}, batch.records[last]); !done) return done;
+  }
   for (const auto& record : batch.records) {
-    if (auto done = std::visit(Write{statements_}, record); !done) return done;
+    if (const auto* gone = std::get_if<model::LeaseForgotten>(&record)) {
+      rows_.erase(gone->lease.str());
+    }
   }
   statements_.books.bind(1, static_cast<std::int64_t>(batch.next_serial));
   statements_.books.bind(2, batch.at.ms);
-  return statements_.books.run().and_then([&] { return db.execute("COMMIT"); });
+  return statements_.books.run().and_then([&] { return statements_.commit.run(); });
 }
 
-Result BookTables::write(Database& db, const model::Batch& batch) {
-  auto done = write_all(db, batch);
+Result BookTables::write(const model::Batch& batch) {
+  auto done = write_all(batch);
   // After a failure SQLite may have rolled back by itself; that this says so is no news.
-  if (!done) std::ignore = db.execute("ROLLBACK");
+  if (!done) std::ignore = statements_.rollback.run();
   return done;
 }
 

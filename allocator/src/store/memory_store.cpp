@@ -25,6 +25,14 @@ void MemoryStore::commit(model::Batch batch,
   waiting_.emplace(std::move(batch), std::move(done));
 }
 
+std::optional<std::expected<void, Error>> MemoryStore::commit_now(const model::Batch& batch) {
+  GPUHUB_ASSERT(!waiting_);
+  if (at_once_ == AtOnce::cannot) return std::nullopt;
+  if (at_once_ != AtOnce::fails) write(batch);
+  if (at_once_ == AtOnce::durable) return std::expected<void, Error>{};
+  return std::unexpected(Error{"the test's disk failed"});
+}
+
 MemoryStore::Waiting MemoryStore::take() {
   GPUHUB_ASSERT(waiting_.has_value());
   Waiting taken = *std::move(waiting_);

@@ -19,6 +19,7 @@ class MemoryStore final : public Store {
   std::expected<model::Contents, Error> load() override;
   void commit(model::Batch batch,
               std::move_only_function<void(std::expected<void, Error>)> done) override;
+  std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
 
   // ---- verbs of the test ----
   bool committing() const { return waiting_.has_value(); }
@@ -26,6 +27,9 @@ class MemoryStore final : public Store {
   void fail(bool on_disk);   // `done` is told of an error; the batch may be on disk all the same.
   void die(bool on_disk);    // the process died: nobody is told. Without a commit: nothing happens.
   void lose(model::Epoch epoch);  // all of it: a new store under a new epoch. No commit under way.
+  // What commit_now() comes to from now on; at first it cannot.
+  enum class AtOnce { cannot, durable, fails, fails_on_disk };
+  void at_once(AtOnce how) { at_once_ = how; }
   void fail_load(std::optional<Error> error) { load_error_ = std::move(error); }
   // Seen by the test: each batch when it becomes durable, before `done` is called.
   void on_durable(std::move_only_function<void(const model::Batch&)> see) { see_ = std::move(see); }
@@ -55,6 +59,7 @@ class MemoryStore final : public Store {
   std::map<model::ContainerId, model::Conflict> conflicts_;
   std::map<model::GpuId, model::GpuFaulty> faults_;
   std::optional<Waiting> waiting_;
+  AtOnce at_once_ = AtOnce::cannot;
   std::optional<Error> load_error_;
   std::move_only_function<void(const model::Batch&)> see_;
 };

@@ -4,27 +4,30 @@
 #include <utility>
 
 #include "store/json_fields.hpp"
+#include "store/json_text.hpp"
 
 namespace gpuhub::store {
 namespace {
 
-namespace json = boost::json;
-
-template <typename Value>
-json::value or_null(const std::optional<Value>& value) {
-  return value ? json::value(*value) : json::value(nullptr);
+std::optional<std::int64_t> ms_of(const std::optional<model::WallTime>& at) {
+  return at ? std::optional(at->ms) : std::nullopt;
 }
-json::value wall_or_null(const std::optional<model::WallTime>& at) {
-  return at ? json::value(at->ms) : json::value(nullptr);
+// The text of an id or of an enum, where there is one.
+template <typename Kind>
+std::optional<std::string_view> text_of(const std::optional<Kind>& value) {
+  if (!value) return std::nullopt;
+  if constexpr (requires { value->str(); }) {
+    return value->str();
+  } else {
+    return model::to_string(*value);
+  }
 }
 template <typename Ids>
-json::array names(const Ids& ids) {
-  json::array texts;
-  for (const auto& id : ids) texts.emplace_back(id.str());
-  return texts;
+void write_ids(JsonText& out, const JsonKey& key, const Ids& ids) {
+  out.list(key, ids, [&](const auto& id) { out.text_item(id.str()); });
 }
-json::array texts_of(const std::vector<std::string>& texts) {
-  return json::array(texts.begin(), texts.end());
+void write_texts(JsonText& out, const JsonKey& key, const std::vector<std::string>& texts) {
+  out.list(key, texts, [&](const auto& text) { out.text_item(text); });
 }
 
 // Reads an int; what does not fit is wrong.
@@ -33,8 +36,8 @@ std::optional<int> int_or_null(Fields& fields, const char* key) {
   if (number && !std::in_range<int>(*number)) fields.wrong(key, "out of range");
   return number ? std::optional<int>(static_cast<int>(*number)) : std::nullopt;
 }
-json::value instant_or_null(const std::optional<model::Instant>& at) {
-  return at ? json::value(at->ms) : json::value(nullptr);
+std::optional<std::int64_t> ms_of(const std::optional<model::Instant>& at) {
+  return at ? std::optional{at->ms} : std::nullopt;
 }
 std::optional<model::Instant> instant_or_null(Fields& fields, const char* key) {
   const auto ms = fields.number_or_null(key);
@@ -79,18 +82,22 @@ std::optional<Kind> id_or_null(Fields& fields, const char* key) {
 
 // ---- what was wanted ----
 struct WriteWant {
-  json::object operator()(const model::WantCount& want) const {
-    return {{"kind", "count"}, {"count", want.count}};
+  JsonText& out;
+
+  void operator()(const model::WantCount& want) const {
+    out.text("kind", "count");
+    out.number("count", want.count);
   }
-  json::object operator()(const model::WantGpus& want) const {
-    return {{"kind", "gpus"}, {"gpus", names(want.gpus)}};
+  void operator()(const model::WantGpus& want) const {
+    out.text("kind", "gpus");
+    write_ids(out, "gpus", want.gpus);
   }
-  json::object operator()(const model::WantPositions& want) const {
-    return {{"kind", "positions"},
-            {"positions", json::array(want.indices.begin(), want.indices.end())}};
+  void operator()(const model::WantPositions& want) const {
+    out.text("kind", "positions");
+    out.list("positions", want.indices, [&](int index) { out.number_item(index); });
   }
-  json::object operator()(const model::WantAll&) const { return {{"kind", "all"}}; }
-  json::object operator()(const model::WantNone&) const { return {{"kind", "none"}}; }
+  void operator()(const model::WantAll&) const { out.text("kind", "all"); }
+  void operator()(const model::WantNone&) const { out.text("kind", "none"); }
 };
 
 model::Want read_want(Fields& fields) {
@@ -116,16 +123,18 @@ model::Want read_want(Fields& fields) {
 }
 
 // ---- requests ----
-json::object write_request(const model::Request& request) {
-  return {{"id", request.id.str()},
-          {"owner", {{"hub", request.owner.hub.str()},
-                     {"user", request.owner.user},
-                     {"server", request.owner.server}}},
-          {"groups", texts_of(request.groups)},
-          {"want", std::visit(WriteWant{}, request.want)},
-          {"mode", model::to_string(request.mode)},
-          {"capabilities", texts_of(request.capabilities)},
-          {"wait", request.wait}};
+void write_request(JsonText& out, const model::Request& request) {
+  out.text("id", request.id.str());
+  out.object("owner", [&] {
+    out.text("hub", request.owner.hub.str());
+    out.text("user", request.owner.user);
+    out.text("server", request.owner.server);
+  });
+  write_texts(out, "groups", request.groups);
+  out.object("want", [&] { std::visit(WriteWant{out}, request.want); });
+  out.text("mode", model::to_string(request.mode));
+  write_texts(out, "capabilities", request.capabilities);
+  out.yes_no("wait", request.wait);
 }
 
 model::Owner read_owner(Fields& fields) {
@@ -181,28 +190,27 @@ void check_lease(Fields& fields, const model::Lease& lease) {
 }  // namespace
 
 std::string write_lease(const model::Lease& lease) {
-  const auto reason = lease.reason ? json::value(model::to_string(*lease.reason)) : json::value();
-  const auto container = lease.container ? json::value(lease.container->str()) : json::value();
-  return json::serialize(json::object{
-      {"id", lease.id.str()},
-      {"request", write_request(lease.request)},
-      {"host", lease.host.str()},
-      {"epoch", lease.epoch.str()},
-      {"state", model::to_string(lease.state)},
-      {"gpus", names(lease.gpus)},
-      {"container", container},
-      {"asked_at_ms", lease.asked_at.ms},
-      {"queue_expires_at_ms", instant_or_null(lease.queue_expires_at)},
-      {"granted_at_ms", instant_or_null(lease.granted_at)},
-      {"bind_expires_at_ms", instant_or_null(lease.bind_expires_at)},
-      {"ended_at_ms", instant_or_null(lease.ended_at)},
-      {"created_wall_ms", lease.created_wall.ms},
-      {"granted_wall_ms", wall_or_null(lease.granted_wall)},
-      {"bound_wall_ms", wall_or_null(lease.bound_wall)},
-      {"ended_wall_ms", wall_or_null(lease.ended_wall)},
-      {"reason", reason},
-      {"exit_code", or_null(lease.exit_code)},
-      {"oom_killed", or_null(lease.oom_killed)}});
+  JsonText out;
+  out.text("id", lease.id.str());
+  out.object("request", [&] { write_request(out, lease.request); });
+  out.text("host", lease.host.str());
+  out.text("epoch", lease.epoch.str());
+  out.text("state", model::to_string(lease.state));
+  write_ids(out, "gpus", lease.gpus);
+  out.text_or_null("container", text_of(lease.container));
+  out.number("asked_at_ms", lease.asked_at.ms);
+  out.number_or_null("queue_expires_at_ms", ms_of(lease.queue_expires_at));
+  out.number_or_null("granted_at_ms", ms_of(lease.granted_at));
+  out.number_or_null("bind_expires_at_ms", ms_of(lease.bind_expires_at));
+  out.number_or_null("ended_at_ms", ms_of(lease.ended_at));
+  out.number("created_wall_ms", lease.created_wall.ms);
+  out.number_or_null("granted_wall_ms", ms_of(lease.granted_wall));
+  out.number_or_null("bound_wall_ms", ms_of(lease.bound_wall));
+  out.number_or_null("ended_wall_ms", ms_of(lease.ended_wall));
+  out.text_or_null("reason", text_of(lease.reason));
+  out.number_or_null("exit_code", lease.exit_code);
+  out.yes_no_or_null("oom_killed", lease.oom_killed);
+  return std::move(out).finish();
 }
 
 ReadRow<model::Lease> read_lease(std::string_view text) {
@@ -240,28 +248,31 @@ ReadRow<model::Lease> read_lease(std::string_view text) {
 }
 
 std::string write_listed(const model::ListedInventory& listed) {
-  json::array gpus;
-  for (const auto& gpu : listed.gpus) {
-    json::array devices;
-    for (const auto& node : gpu.devices) {
-      devices.push_back({{"host_path", node.host_path}, {"container_path", node.container_path}});
-    }
-    json::array mounts;
-    for (const auto& mount : gpu.mounts) {
-      mounts.push_back({{"host_path", mount.host_path},
-                        {"container_path", mount.container_path},
-                        {"read_only", mount.read_only}});
-    }
-    gpus.push_back(json::object{{"id", gpu.id.str()},
-                                {"model", gpu.model},
-                                {"memory_mib", gpu.memory.count},
-                                {"minor", or_null(gpu.minor)},
-                                {"pci_bus", gpu.pci_bus},
-                                {"devices", std::move(devices)},
-                                {"mounts", std::move(mounts)},
-                                {"slots", or_null(gpu.slots)}});
-  }
-  return json::serialize(json::object{{"gpus", std::move(gpus)}});
+  JsonText out;
+  out.list("gpus", listed.gpus, [&](const model::GpuInfo& gpu) {
+    out.object_item([&] {
+      out.text("id", gpu.id.str());
+      out.text("model", gpu.model);
+      out.number("memory_mib", gpu.memory.count);
+      out.number_or_null("minor", gpu.minor);
+      out.text("pci_bus", gpu.pci_bus);
+      out.list("devices", gpu.devices, [&](const model::DeviceNode& node) {
+        out.object_item([&] {
+          out.text("host_path", node.host_path);
+          out.text("container_path", node.container_path);
+        });
+      });
+      out.list("mounts", gpu.mounts, [&](const model::BindMount& mount) {
+        out.object_item([&] {
+          out.text("host_path", mount.host_path);
+          out.text("container_path", mount.container_path);
+          out.yes_no("read_only", mount.read_only);
+        });
+      });
+      out.number_or_null("slots", gpu.slots);
+    });
+  });
+  return std::move(out).finish();
 }
 
 ReadRow<model::ListedInventory> read_listed(std::string_view text) {
@@ -293,12 +304,13 @@ ReadRow<model::ListedInventory> read_listed(std::string_view text) {
 }
 
 std::string write_conflict(const model::Conflict& conflict) {
-  return json::serialize(json::object{
-      {"container", conflict.container.str()},
-      {"name", conflict.name},
-      {"lease", conflict.lease ? json::value(conflict.lease->str()) : json::value()},
-      {"gpus", names(conflict.gpus)},
-      {"since_wall_ms", conflict.since.ms}});
+  JsonText out;
+  out.text("container", conflict.container.str());
+  out.text("name", conflict.name);
+  out.text_or_null("lease", text_of(conflict.lease));
+  write_ids(out, "gpus", conflict.gpus);
+  out.number("since_wall_ms", conflict.since.ms);
+  return std::move(out).finish();
 }
 
 ReadRow<model::Conflict> read_conflict(std::string_view text) {
@@ -315,13 +327,14 @@ ReadRow<model::Conflict> read_conflict(std::string_view text) {
 }
 
 std::string write_fault(const model::GpuFaulty& faulty) {
-  return json::serialize(json::object{
-      {"gpu", faulty.gpu.str()},
-      {"kind", model::to_string(faulty.state.fault.kind)},
-      {"xid", or_null(faulty.state.fault.xid)},
-      {"detail", faulty.state.fault.detail},
-      {"since_wall_ms", faulty.state.since.ms},
-      {"clears_at_ms", instant_or_null(faulty.state.clears_at)}});
+  JsonText out;
+  out.text("gpu", faulty.gpu.str());
+  out.text("kind", model::to_string(faulty.state.fault.kind));
+  out.number_or_null("xid", faulty.state.fault.xid);
+  out.text("detail", faulty.state.fault.detail);
+  out.number("since_wall_ms", faulty.state.since.ms);
+  out.number_or_null("clears_at_ms", ms_of(faulty.state.clears_at));
+  return std::move(out).finish();
 }
 
 ReadRow<model::GpuFaulty> read_fault(std::string_view text) {

@@ -20,7 +20,7 @@ Statement::Statement(sqlite3* db, sqlite3_stmt* statement) : db_(db), statement_
 
 void Statement::bind(int at, std::string_view text) {
   const int rc = sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(),
-                                     SQLITE_TRANSIENT, SQLITE_UTF8);
+                                     SQLITE_STATIC, SQLITE_UTF8);
   GPUHUB_ASSERT(rc == SQLITE_OK);
 }
 
@@ -108,6 +108,19 @@ std::expected<std::int64_t, Error> Database::number(std::string_view sql) {
   if (!row) return std::unexpected(row.error());
   if (!*row) return std::unexpected(Error{std::string{sql} + ": no answer"});
   return statement->number(0);
+}
+
+void Database::keep_log() {
+  const auto committed = [](void* pages, sqlite3*, const char*, int in_log) {
+    *static_cast<int*>(pages) = in_log;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(db_.get(), committed, log_pages_.get());
+}
+
+void Database::empty_log() {
+  sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  *log_pages_ = 0;  // the next commit begins at its start, or else tells how long it is
 }
 
 }  // namespace gpuhub::store

@@ -22,7 +22,7 @@ namespace gpuhub::store {
 class Statement {
  public:
   Statement(sqlite3* db, sqlite3_stmt* statement);
-  void bind(int at, std::string_view text);
+  void bind(int at, std::string_view text);  // not copied: must stay until the reset
   void bind(int at, std::int64_t number);
   void bind(int at, const std::optional<std::string>& text);  // nullopt: NULL
   void bind(int at, std::optional<std::int64_t> number);
@@ -55,11 +55,19 @@ class Database {
   // The one number that `sql` selects.
   std::expected<std::int64_t, Error> number(std::string_view sql);
 
+  // From now on the log is not emptied by commits; it is for the caller to do. Moving the database
+  // keeps that.
+  void keep_log();
+  int log_pages() const { return *log_pages_; }  // after the last commit
+  // Moves what the log holds into the file. A failure harms nothing: the log stays the truth.
+  void empty_log();
+
  private:
   struct Close {
     void operator()(sqlite3* db) const;
   };
   explicit Database(sqlite3* db) : db_(db) {}
+  std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> db_;
 };
 

@@ -1,7 +1,8 @@
 #include "store/sqlite_store.hpp"
 
+#include <chrono>
 #include <condition_variable>
-#include <format>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -14,20 +15,32 @@
 namespace gpuhub::store {
 
 using Done = std::move_only_function<void(std::expected<void, Error>)>;
+using Outcome = std::expected<void, Error>;
+
+namespace {
+// The log (WAL) is moved into the file when so many pages are in it and nobody has committed for a
+// while, so that no caller waits for that; at the latest when it is so long.
+constexpr int log_pages_enough = 1000;
+constexpr int log_pages_max = 4096;
+constexpr std::chrono::milliseconds quiet{20};
+}  // namespace
 
 struct SqliteStore::State {
   State(std::filesystem::path file_, Database db_, BookTables tables_, Post post_)
-      : file(std::move(file_)), db(std::move(db_)), tables(std::move(tables_)),
-        post(std::move(post_)) {}
+      : file(std::move(file_)), post(std::move(post_)), db(std::move(db_)),
+        tables(std::move(tables_)) {
+    db.keep_log();
+  }
 
   Error named(const Error& error) const {
     return {"store " + file.string() + ": " + error.message};
   }
-  void work(const std::stop_token& stop);
+  Outcome write(const model::Batch& batch);
+  void work();
+  bool wait(std::unique_lock<std::mutex>& lock);
+  void tell(Outcome outcome);
 
   const std::filesystem::path file;
-  Database db;        // the thread's while a batch waits or is written, else the pumping thread's
-  BookTables tables;  // likewise; before `thread`, so that it outlives it
   const Post post;
 
   // ---- the pumping thread's ----
@@ -36,45 +49,86 @@ struct SqliteStore::State {
   // What was posted finds out here that the store has gone.
   std::shared_ptr<State*> self = std::make_shared<State*>(this);
 
-  // ---- between the two ----
+  // ---- of whoever has the mutex, or of the store's thread while it is `at_work` ----
   std::mutex mutex;
-  std::condition_variable_any changed;
+  std::condition_variable changed;
+  bool at_work = false;
   std::optional<model::Batch> waiting;
+  bool stop = false;
+  std::uint64_t batches = 0;
+  Database db;
+  BookTables tables;  // after `db`, so that it goes first
+  std::optional<Error> broken;
 
   std::jthread thread;  // last: ends first
 };
 
-// The store's thread: writes what waits, until told to stop.
-void SqliteStore::State::work(const std::stop_token& stop) {
-  std::optional<Error> broken;
+Outcome SqliteStore::State::write(const model::Batch& batch) {
+  ++batches;
+  if (!broken) {
+    if (auto written = tables.write(batch); !written) broken = named(written.error());
+  }
+  if (broken) return std::unexpected(*broken);
+  return {};
+}
+
+void SqliteStore::State::tell(Outcome outcome) {
+  post([self = self, outcome = std::move(outcome)]() mutable {
+    if (*self == nullptr) return;
+    auto tell = std::exchange((*self)->done, std::nullopt);
+    GPUHUB_ASSERT(tell.has_value());
+    (*tell)(std::move(outcome));
+  });
+}
+
+// Until there is something to do. False: to empty the log; true: to write what waits, or to stop.
+bool SqliteStore::State::wait(std::unique_lock<std::mutex>& lock) {
+  const auto called = [this] { return waiting.has_value() || stop; };
   while (true) {
-    std::optional<model::Batch> batch;
-    {
-      std::unique_lock lock(mutex);
-      if (!changed.wait(lock, stop, [&] { return waiting.has_value(); })) return;
-      batch.swap(waiting);
+    changed.wait(lock, [&] { return called() || db.log_pages() >= log_pages_enough; });
+    if (called() && db.log_pages() < log_pages_max) return true;
+    if (db.log_pages() >= log_pages_max) return false;
+    const std::uint64_t before = batches;
+    if (changed.wait_for(lock, quiet, called)) continue;
+    if (batches == before) return false;
+  }
+}
+
+// The store's thread: writes what waits, until told to stop.
+void SqliteStore::State::work() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    const bool to_write = wait(lock);
+    const auto batch = to_write ? std::exchange(waiting, std::nullopt) : std::nullopt;
+    if (to_write && !batch) return;
+    at_work = true;
+    lock.unlock();
+    std::optional<Outcome> outcome;
+    if (batch) {
+      outcome = write(*batch);
+    } else {
+      db.empty_log();
     }
-    if (!broken) {
-      if (auto written = tables.write(db, *batch); !written) broken = named(written.error());
-    }
-    std::expected<void, Error> outcome;
-    if (broken) outcome = std::unexpected(*broken);
-    post([self = self, outcome = std::move(outcome)]() mutable {
-      if (*self == nullptr) return;
-      auto tell = std::exchange((*self)->done, std::nullopt);
-      GPUHUB_ASSERT(tell.has_value());
-      (*tell)(std::move(outcome));
-    });
+    lock.lock();
+    at_work = false;
+    if (!outcome) continue;
+    lock.unlock();
+    tell(*std::move(outcome));
+    lock.lock();
   }
 }
 
 SqliteStore::SqliteStore(std::unique_ptr<State> state) : state_(std::move(state)) {
-  state_->thread = std::jthread([s = state_.get()](const std::stop_token& stop) { s->work(stop); });
+  state_->thread = std::jthread([s = state_.get()] { s->work(); });
 }
 
 SqliteStore::~SqliteStore() {
   *state_->self = nullptr;
-  state_->thread.request_stop();  // a batch that still waits is written before the thread ends
+  {
+    const std::scoped_lock lock(state_->mutex);
+    state_->stop = true;  // a batch that still waits is written before the thread ends
+  }
+  state_->changed.notify_one();
   state_->thread.join();
 }
 
@@ -108,6 +162,20 @@ void SqliteStore::commit(model::Batch batch, Done done) {
     state_->waiting = std::move(batch);
   }
   state_->changed.notify_one();
+}
+
+std::optional<Outcome> SqliteStore::commit_now(const model::Batch& batch) {
+  GPUHUB_ASSERT(!state_->done);
+  state_->committed = true;
+  const std::scoped_lock lock(state_->mutex);
+  if (state_->at_work) return std::nullopt;
+  const int before = state_->db.log_pages();
+  auto outcome = state_->write(batch);
+  // From here on the thread looks at it by itself.
+  if (before < log_pages_enough && state_->db.log_pages() >= log_pages_enough) {
+    state_->changed.notify_one();
+  }
+  return outcome;
 }
 
 }  // namespace gpuhub::store

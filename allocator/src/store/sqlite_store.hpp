@@ -1,6 +1,6 @@
 // The durable books in one SQLite file: WAL, synchronous=FULL, one transaction per batch, flushed
-// on a thread of its own so that the pumping thread never waits for a disk. One process at a time:
-// the file stays locked while this object lives.
+// on a thread of its own so that the pumping thread waits for the disk only where it wants to. One
+// process at a time: the file stays locked while this object lives.
 #pragma once
 
 #include <expected>
@@ -33,6 +33,9 @@ class SqliteStore final : public Store {
   // After a first error every later commit fails as well: the store must be loaded anew.
   void commit(model::Batch batch,
               std::move_only_function<void(std::expected<void, Error>)> done) override;
+  // nullopt while the log is moved into the file, which is done when nobody commits, or at last
+  // when it has grown long.
+  std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
 
  private:
   struct State;

@@ -5,7 +5,9 @@
 
 #include <expected>
 #include <functional>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "model/record.hpp"
@@ -25,6 +27,14 @@ class Store {
   // on disk: the caller must stop and start anew from load().
   virtual void commit(model::Batch batch,
                       std::move_only_function<void(std::expected<void, Error>)> done) = 0;
+  // Makes the batch durable before it returns, on the calling thread: for a caller who has nothing
+  // else to do meanwhile and spares himself two changes of thread. nullopt: the store cannot do
+  // that (now), nothing has happened: use commit(). Not while a commit is under way (asserted). An
+  // error means what it means there.
+  virtual std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) {
+    std::ignore = batch;
+    return std::nullopt;
+  }
 };
 
 }  // namespace gpuhub::store

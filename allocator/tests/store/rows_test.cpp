@@ -31,6 +31,34 @@ TEST(Rows, EveryKindOfLeaseComesBackEqual) {
   }
 }
 
+// Whatever stands in a text, and wherever in it.
+TEST(Rows, EveryTextComesBackEqual) {
+  std::vector<std::string> specials{"\"", "\\", "\n", "\t", "\x7f", "ü", "☃", "\xf0\x9f\x90\xb3"};
+  specials.emplace_back(1, '\0');
+  specials.emplace_back(1, '\x1f');
+  for (const auto& special : specials) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      auto sample = lease(1);
+      sample.request.groups = {std::string(at, 'x') + special,
+                               std::string(at, 'x') + special + "ab" + special + "abcdefgh"};
+      const auto back = read_lease(write_lease(sample));
+      ASSERT_TRUE(back) << back.error();
+      ASSERT_EQ(back->request.groups, sample.request.groups);
+    }
+  }
+}
+
+TEST(Rows, ALeaseIsReadableJson) {
+  EXPECT_EQ(write_lease(lease(1)),
+            R"({"id":"L-e1-1","request":{"id":"r1","owner":{"hub":"hub","user":"ana",)"
+            R"("server":""},"groups":["staff","gr\"oup"],"want":{"kind":"count","count":1},)"
+            R"("mode":"shared","capabilities":["compute","utility"]},"host":"h1","epoch":"e1",)"
+            R"("state":"granted","gpus":["GPU-1"],"container":null,"granted_at_ms":1001,)"
+            R"("bind_expires_at_ms":181001,"created_wall_ms":1790000000001,)"
+            R"("bound_wall_ms":null,"ended_wall_ms":null,"reason":null,"exit_code":null,)"
+            R"("oom_killed":null})");
+}
+
 TEST(Rows, AListedInventoryComesBackEqual) {
   const auto back = read_listed(write_listed(listed()));
   ASSERT_TRUE(back) << back.error();

@@ -91,6 +91,49 @@ TEST_F(SqliteStoreTest, AChangedLeaseKeepsItsPlaceAndAForgottenOneGoes) {
                                  write_lease(lease(3)) + "\n" + write_lease(lease(4)) + "\n");
 }
 
+// Only the last of them counts, at the place of the first.
+TEST_F(SqliteStoreTest, ALeaseMayChangeSeveralTimesInOneBatch) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1), lease(2), active(1), lease(3), ended(1)})), "");
+  EXPECT_EQ(commit(*store, pump, batch({lease(4), active(3), ended(3), lease(5),
+                                        model::LeaseForgotten{lease_id(3)},
+                                        model::LeaseForgotten{lease_id(4)},
+                                        model::LeaseForgotten{lease_id(99)}})), "");
+  store.reset();
+  const auto contents = open()->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(show(*contents), "serial 1 at 0\n" + write_lease(ended(1)) + "\n" +
+                                 write_lease(lease(2)) + "\n" + write_lease(lease(5)) + "\n");
+}
+
+TEST_F(SqliteStoreTest, ACommitOnTheCallingThreadIsDurableWhenItReturns) {
+  auto store = open();
+  for (int n = 1; n <= 20; n += 2) {
+    const auto outcome = store->commit_now(batch({lease(n)}));
+    ASSERT_TRUE(outcome) << "the store has nothing else to do";
+    EXPECT_TRUE(*outcome);
+    EXPECT_EQ(commit(*store, pump, batch({lease(n + 1)})), "");
+  }
+  EXPECT_TRUE(pump.empty());
+  store.reset();
+  EXPECT_EQ(open()->load()->leases.size(), 20U);
+}
+
+// The log is emptied while nobody waits for it, or at last when it has grown long.
+TEST_F(SqliteStoreTest, TheLogStaysShort) {
+  auto store = open();
+  for (int i = 0; i < 40; ++i) {
+    std::vector<model::Record> many;
+    for (int n = 1; n <= 2000; ++n) many.emplace_back(i % 2 == 0 ? active(n) : ended(n));
+    if (i % 3 == 0 && store->commit_now(batch(many))) continue;
+    ASSERT_EQ(commit(*store, pump, batch(std::move(many))), "");
+  }
+  const auto log = std::filesystem::path{folder.file().string() + "-wal"};
+  EXPECT_LT(std::filesystem::file_size(log), 6000U * 4096U);
+  EXPECT_GT(std::filesystem::file_size(folder.file()), 250U * 4096U);
+  EXPECT_EQ(commit(*store, pump, batch({lease(1)})), "");
+}
+
 TEST_F(SqliteStoreTest, FreshUntilABatchIsOnDisk) {
   open().reset();
   auto store = open();
@@ -185,6 +228,9 @@ TEST_F(SqliteStoreTest, ABadRowNamesTableAndKey) {
       << load_error();
   sql("UPDATE leases SET body = replace(body, '\"grunted\"', '\"granted\"'), id='L-e1-7'");
   EXPECT_TRUE(load_error().ends_with("row L-e1-7: its body names L-e1-1")) << load_error();
+  sql("INSERT INTO leases (id, body) SELECT id, body FROM leases");
+  EXPECT_TRUE(holds(open_error(), "table leases, row L-e1-7: stands there twice")) << open_error();
+  sql("DELETE FROM leases WHERE place > 1");
   sql("UPDATE leases SET id='L-e1-1'; UPDATE gpu_settings SET slots=65");
   EXPECT_TRUE(load_error().ends_with("table gpu_settings, row GPU-1: slots: out of range"));
   sql("UPDATE gpu_settings SET slots=1; UPDATE conflicts SET body='{'");
@@ -263,6 +309,9 @@ TEST_F(SqliteStoreTest, AFailedCommitIsToldAndTheNextFailsToo) {
     EXPECT_TRUE(holds(commit(*store, pump, batch({ended(1), lease(2)})), "store /"));
   }
   EXPECT_NE(commit(*store, pump, batch({lease(3)})), "");
+  const auto outcome = store->commit_now(batch({lease(3)}));
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(*outcome);
   store.reset();
   EXPECT_EQ(show(*open()->load()), "serial 1 at 0\n" + write_lease(lease(1)) + "\n");
 }

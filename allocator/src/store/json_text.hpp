@@ -1,0 +1,99 @@
+// A JSON object written by appending to a text: no tree is built, since a row is written for every
+// lease that is granted or ends. Private to store/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gpuhub::store {
+
+// A field's name as it is written: `,"name":`. Ours, known when compiling, no escape needed.
+class JsonKey {
+ public:
+  consteval JsonKey(const char* name) {  // NOLINT: converts, so that a literal is a key
+    append(",\"");
+    append(name);
+    append("\":");
+  }
+  // Without its comma, for the first.
+  std::string_view str(bool first) const {
+    return {text_ + (first ? 1 : 0), size_ - (first ? 1U : 0U)};
+  }
+
+ private:
+  consteval void append(const char* text) {
+    while (*text != 0) text_[size_++] = *text++;
+  }
+  char text_[28]{};
+  unsigned size_ = 0;
+};
+
+// Fields come out in the order they are added.
+class JsonText {
+ public:
+  JsonText() { text_.reserve(1024); }
+
+  void text(const JsonKey& key, std::string_view value);
+  void number(const JsonKey& key, std::int64_t value);
+  void yes_no(const JsonKey& key, bool value);
+  void null(const JsonKey& key);
+  template <typename Number>
+  void number_or_null(const JsonKey& key, const std::optional<Number>& value) {
+    if (value) {
+      number(key, *value);
+    } else {
+      null(key);
+    }
+  }
+  void text_or_null(const JsonKey& key, std::optional<std::string_view> value);
+  void yes_no_or_null(const JsonKey& key, std::optional<bool> value);
+
+  // What `fill` adds stands in an object of its own.
+  template <typename Fill>
+  void object(const JsonKey& key, const Fill& fill) {
+    begin(key, '{');
+    fill();
+    end('}');
+  }
+  // A list: `item(element)` adds one, by the calls below.
+  template <typename Range, typename Item>
+  void list(const JsonKey& key, const Range& range, const Item& item) {
+    begin(key, '[');
+    for (const auto& element : range) item(element);
+    end(']');
+  }
+  void text_item(std::string_view value);
+  void number_item(std::int64_t value);
+  template <typename Fill>
+  void object_item(const Fill& fill) {
+    comma();
+    open('{');
+    fill();
+    end('}');
+  }
+
+  std::string finish() &&;
+
+ private:
+  void comma() {
+    if (!first_) text_ += ',';
+    first_ = false;
+  }
+  void name(const JsonKey& key) {
+    text_ += key.str(first_);
+    first_ = false;
+  }
+  void open(char bracket);
+  void begin(const JsonKey& key, char bracket);
+  void end(char bracket);
+  void append_number(std::int64_t value);
+  void append_text(std::string_view value);
+
+  std::string text_{"{"};
+  bool first_ = true;  // of the object or list that is open
+};
+
+}  // namespace gpuhub::store
