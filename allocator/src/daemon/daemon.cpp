@@ -73,7 +73,8 @@ std::unique_ptr<inventory::Inventory> make_inventory(const config::Config& confi
       inventory::make_nvml_inventory(
           {.library = options.nvml,
            .sim_folder = config.simulation ? options.sim_devices : "",
-           .warn = [](const std::string& text) { log(LogLevel::warning, text); }}),
+           .warn = [](const std::string& text) { log(LogLevel::warning, text); },
+           .ignore_xids = config.gpus.ignore_xids}),
       inventory_limit);
 }
 }  // namespace
@@ -210,6 +211,12 @@ void Daemon::Parts::see(Sight sight) {
       trouble = now_wrong;
     }
     service->set_inventory(std::move(gpus));
+  }
+  for (auto& [gpu, fault] : sight.faults) {
+    const auto* known = service->ledger().gpu(gpu);
+    const bool news = known != nullptr && (!known->fault || known->fault->fault != fault);
+    if (news) log(LogLevel::error, std::format("GPU {}: {}", gpu.str(), fault.detail));
+    service->gpu_fault(gpu, std::move(fault));
   }
   if (vanish.give_up(now().at)) end(exit_engine, "the GPUs are still gone: starting anew");
   pump();

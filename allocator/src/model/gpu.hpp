@@ -41,13 +41,13 @@ struct GpuInfo {
 };
 
 enum class FaultKind : std::uint8_t {
-  xid,      // a critical XID error that is not the application's own
-  lost,     // the driver says that the GPU is lost (it fell off the bus)
-  vanished  // the inventory no longer has it
+  xid,      // its driver raised a critical XID error that is not the application's own
+  lost,     // it is counted but cannot be reached: it has fallen off the bus
+  vanished  // no inventory has it any more
 };
 struct GpuFault {
   FaultKind kind = FaultKind::xid;
-  std::optional<int> xid;      // of `xid`
+  std::optional<int> xid;      // of kind xid, where the driver told a number that can be
   std::string detail;          // for people; at most 200 bytes of valid UTF-8
   bool operator==(const GpuFault&) const = default;
 };

@@ -102,7 +102,9 @@ enum Code : nvmlReturn_t {
   kNotFound = 6,
   kInsufficientSize = 7,
   kDriverNotLoaded = 9,
+  kTimeout = 10,
   kGpuIsLost = 15,
+  kVersionMismatch = 18,  // of the library and the kernel's driver
   kArgumentVersionMismatch = 25,
   kUnknown = 999,
 };

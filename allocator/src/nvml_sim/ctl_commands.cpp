@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "nvml_sim/state_files.hpp"
+#include "nvml_sim/xid_log.hpp"
 
 namespace gpuhub::nvml_sim {
 namespace {
@@ -135,8 +136,24 @@ const Gpu* find_gpu(const Machine& machine, std::string_view name) {
   return found == machine.gpus.end() ? nullptr : &*found;
 }
 
+// One, or each of "all".
+std::expected<std::vector<std::string>, std::string> find_uuids(const std::string& folder,
+                                                                std::string_view name) {
+  const auto machine = read_state(state_file(folder, "machine.json"), parse_machine);
+  if (!machine) return std::unexpected(machine.error());
+  std::vector<std::string> uuids;
+  if (name == "all") {
+    for (const auto& gpu : machine->gpus) uuids.push_back(gpu.uuid);
+    return uuids;
+  }
+  const auto* found = find_gpu(*machine, name);
+  if (found == nullptr) return std::unexpected(std::format("no GPU {} in {}", name, folder));
+  uuids.push_back(found->uuid);
+  return uuids;
+}
+
 void apply(const LoadChange& change, Load& load) {
-  if (change.clear) load = {};
+  if (change.clear) load = {.unplugged = load.unplugged, .plugged = load.plugged};
   load.gpu_util = change.gpu_util.value_or(load.gpu_util);
   load.mem_util = change.mem_util.value_or(load.mem_util);
   load.memory_used_mib = change.memory_used_mib.value_or(load.memory_used_mib);
@@ -219,19 +236,69 @@ std::expected<void, std::string> change_load(const std::string& folder, std::str
   return replace_file(load_path, to_json(*loads));
 }
 
+std::expected<void, std::string> raise_xid(const std::string& folder, std::string_view gpu,
+                                           std::uint64_t xid, unsigned times) {
+  const auto lock = FolderLock::take(folder);
+  if (!lock) return std::unexpected(lock.error());
+  if (times < 1 || times > kMaxXids) {
+    return std::unexpected(std::format("times: 1 to {}", kMaxXids));
+  }
+  const auto uuids = find_uuids(folder, gpu);
+  if (!uuids) return std::unexpected(uuids.error());
+  const auto path = state_file(folder, "xids.json");
+  auto log = stamp_of(path).size < 0 ? XidLog{} : read_state(path, parse_xids);
+  if (!log) return std::unexpected(log.error());
+  for (unsigned time = 0; time < times; ++time) {
+    for (const auto& uuid : *uuids) raise(*log, uuid, xid);
+  }
+  return replace_file(path, to_json(*log));
+}
+
+std::expected<void, std::string> set_plugged(const std::string& folder, std::string_view gpu,
+                                             bool plugged) {
+  const auto lock = FolderLock::take(folder);
+  if (!lock) return std::unexpected(lock.error());
+  const auto uuids = find_uuids(folder, gpu);
+  if (!uuids) return std::unexpected(uuids.error());
+  const auto path = state_file(folder, "load.json");
+  auto loads = read_state(path, parse_loads);
+  if (!loads) return std::unexpected(loads.error());
+  for (const auto& uuid : *uuids) {
+    auto& load = (*loads)[uuid];
+    if (load.unplugged != plugged) continue;
+    load.unplugged = !plugged;
+    if (plugged) ++load.plugged;
+  }
+  return replace_if_different(path, to_json(*loads));
+}
+
+std::expected<void, std::string> set_init_code(const std::string& folder, int code) {
+  const auto lock = FolderLock::take(folder);
+  if (!lock) return std::unexpected(lock.error());
+  const auto path = state_file(folder, "machine.json");
+  auto machine = read_state(path, parse_machine);
+  if (!machine) return std::unexpected(machine.error());
+  if (code < 0 || code > 999) return std::unexpected("code: 0 to 999");
+  machine->init_code = code;
+  return replace_if_different(path, to_json(*machine));
+}
+
 std::expected<std::string, std::string> show_folder(const std::string& folder) {
   const auto machine = read_state(state_file(folder, "machine.json"), parse_machine);
   if (!machine) return std::unexpected(machine.error());
   const auto loads = read_state(state_file(folder, "load.json"), parse_loads);
   if (!loads) return std::unexpected(loads.error());
-  auto out = std::format("driver {}, major {}\n", machine->driver_version, machine->major);
+  auto out = std::format("driver {}, major {}", machine->driver_version, machine->major);
+  if (machine->init_code != 0) out += std::format(", fails with code {}", machine->init_code);
+  out += '\n';
   for (const auto& gpu : machine->gpus) {
     const auto found = loads->find(gpu.uuid);
     const auto load = found == loads->end() ? Load{} : found->second;
-    out += std::format("{:2} {} {:10} {} gpu {:3} % mem {:3} % {:6} of {} MiB, {} processes{}\n",
+    out += std::format("{:2} {} {:10} {} gpu {:3} % mem {:3} % {:6} of {} MiB, {} processes{}{}\n",
                        gpu.minor, gpu.uuid, gpu.model->key, to_string(gpu.pci), load.gpu_util,
                        load.mem_util, load.memory_used_mib, gpu.model->memory_mib,
-                       load.processes.size(), load.lost ? ", lost" : "");
+                       load.processes.size(), load.lost ? ", lost" : "",
+                       load.unplugged ? ", unplugged" : "");
   }
   return out;
 }

@@ -1,6 +1,7 @@
-// What nvml_sim_ctl does: makes the folder of a simulated machine and changes its load.
-// Layout of the folder: state/{machine.json,load.json}, dev/nvidia<minor>, lib/libnvidia-ml.so.1.
-// One writer at a time (a lock file guards changes of the load); readers need no lock.
+// What nvml_sim_ctl does: makes the folder of a simulated machine, changes its load and lets its
+// hardware and driver fail. Layout of the folder: state/{machine.json,load.json,xids.json},
+// dev/nvidia<minor>, lib/libnvidia-ml.so.1.
+// One writer at a time (a lock file guards changes); readers need no lock.
 #pragma once
 
 #include <cstdint>
@@ -40,13 +41,26 @@ struct LoadChange {
   std::optional<std::uint64_t> memory_used_mib{};
   std::optional<bool> lost{};
   std::optional<Process> add_process{};  // replaces the one with the same pid
-  bool clear = false;                  // to idle, before the rest is applied
+  bool clear = false;  // to idle and not lost, before the rest is applied; a plug stays as it is
 };
 
 // `gpu` is a UUID or a minor number of machine.json.
 [[nodiscard]] std::expected<void, std::string> change_load(const std::string& folder,
                                                            std::string_view gpu,
                                                            const LoadChange& change);
+
+// The failures. `gpu` as above, or "all".
+// Raises a critical XID error: every process that waits for it by then gets it, once for each time.
+[[nodiscard]] std::expected<void, std::string> raise_xid(const std::string& folder,
+                                                         std::string_view gpu, std::uint64_t xid,
+                                                         unsigned times = 1);
+// Takes the GPU out of the machine or puts it back: lost, for good, to each process that is
+// initialised; to the next init it is not there, or there again. Nothing changes if it is so
+// already.
+[[nodiscard]] std::expected<void, std::string> set_plugged(const std::string& folder,
+                                                           std::string_view gpu, bool plugged);
+// What every nvmlInit answers from now on, 0 to 999; 0 is success. Who is initialised goes on.
+[[nodiscard]] std::expected<void, std::string> set_init_code(const std::string& folder, int code);
 
 // Machine and load as a table for people; the error says which file is wrong and why.
 [[nodiscard]] std::expected<std::string, std::string> show_folder(const std::string& folder);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <print>
 
 #include "nvml_sim/ctl_commands.hpp"
@@ -25,6 +26,9 @@ struct Options {
   LoadChange load;
   unsigned pid = 0;
   std::uint64_t process_mib = 0;
+  std::uint64_t xid = 0;
+  unsigned times = 1;
+  int init_code = 0;
 };
 
 CLI::App* add_init(CLI::App& app, Options& options) {
@@ -55,6 +59,35 @@ CLI::App* add_load(CLI::App& app, Options& options) {
   return load;
 }
 
+struct Failures {
+  CLI::App* xid;
+  CLI::App* unplug;
+  CLI::App* plug;
+  CLI::App* driver;
+};
+
+Failures add_failures(CLI::App& app, Options& options) {
+  const auto verb = [&](const char* name, const char* does, bool of_gpu) {
+    auto* made = app.add_subcommand(name, does);
+    made->add_option("DIR", options.folder)->required();
+    if (of_gpu) made->add_option("GPU", options.gpu, "UUID or index, or all")->required();
+    return made;
+  };
+  const Failures verbs{
+      .xid = verb("xid", "raise a critical XID error, for who waits for events", true),
+      .unplug = verb("unplug", "take a GPU out of the running machine", true),
+      .plug = verb("plug", "put it back: seen after a new nvmlInit", true),
+      .driver = verb("driver", "what every new nvmlInit answers", false)};
+  verbs.xid->add_option("XID", options.xid, "its number")->required();
+  verbs.xid->add_option("--times", options.times, "how often, at once");
+  const std::map<std::string, int> codes{
+      {"ok", 0}, {"not-loaded", 9}, {"mismatch", 18}, {"unknown", 999}};
+  verbs.driver->add_option("STATE", options.init_code, "ok, not-loaded, mismatch or unknown")
+      ->required()
+      ->transform(CLI::CheckedTransformer(codes));
+  return verbs;
+}
+
 int print_free_major() {
   std::ifstream file("/proc/devices");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -79,6 +112,14 @@ int run_load(Options& options) {
   return done ? 0 : fail(done.error());
 }
 
+int run_failure(const Failures& verbs, const Options& options) {
+  const auto done =
+      verbs.xid->parsed()    ? raise_xid(options.folder, options.gpu, options.xid, options.times)
+      : verbs.driver->parsed() ? set_init_code(options.folder, options.init_code)
+                               : set_plugged(options.folder, options.gpu, verbs.plug->parsed());
+  return done ? 0 : fail(done.error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,6 +128,7 @@ int main(int argc, char** argv) {
   Options options;
   const auto* init = add_init(app, options);
   const auto* load = add_load(app, options);
+  const auto failures = add_failures(app, options);
   auto* show = app.add_subcommand("show", "print machine and load, or what is wrong with them");
   show->add_option("DIR", options.folder)->required();
   const auto* major = app.add_subcommand("free-major", "print a character major that is not taken");
@@ -94,6 +136,9 @@ int main(int argc, char** argv) {
   if (init->parsed()) return run_init(options);
   if (load->parsed()) return run_load(options);
   if (major->parsed()) return print_free_major();
+  for (const auto* verb : {failures.xid, failures.unplug, failures.plug, failures.driver}) {
+    if (verb->parsed()) return run_failure(failures, options);
+  }
   const auto text = show_folder(options.folder);
   if (!text) return fail(text.error());
   std::print("{}", *text);

@@ -46,6 +46,7 @@ Code Engine::init(const Places& places) {
   if (users_ == 0) {
     const auto done = load_machine(places);
     if (done != kSuccess) return done;
+    ++initialisations_;
   }
   ++users_;
   return kSuccess;
@@ -61,6 +62,11 @@ Code Engine::shutdown() {
 bool Engine::initialised() {
   const std::scoped_lock lock(mutex_);
   return users_ > 0;
+}
+
+unsigned Engine::initialisation() {
+  const std::scoped_lock lock(mutex_);
+  return users_ == 0 ? 0 : initialisations_;
 }
 
 std::optional<std::string> Engine::driver_version() {
@@ -86,14 +92,6 @@ nvmlDevice_t Engine::by_index(unsigned index) {
   return handle_of(visible_[index]);
 }
 
-nvmlDevice_t Engine::by_uuid(std::string_view uuid) {
-  const std::scoped_lock lock(mutex_);
-  if (users_ == 0) return nullptr;
-  const auto found = std::ranges::find_if(
-      visible_, [&](std::size_t position) { return machine_.gpus[position].uuid == uuid; });
-  return found == visible_.end() ? nullptr : handle_of(*found);
-}
-
 nvmlDevice_t Engine::by_pci(const PciAddress& address) {
   const std::scoped_lock lock(mutex_);
   if (users_ == 0) return nullptr;
@@ -108,18 +106,31 @@ std::expected<View, Code> Engine::view(nvmlDevice_t handle) {
   const std::scoped_lock lock(mutex_);
   if (users_ == 0) return std::unexpected(kUninitialized);
   for (std::size_t index = 0; index < visible_.size(); ++index) {
-    if (handle_of(visible_[index]) != handle) continue;
+    const auto position = visible_[index];
+    if (handle_of(position) != handle) continue;
     refresh_loads();
-    const auto& gpu = machine_.gpus[visible_[index]];
-    const auto found = loads_.find(gpu.uuid);
-    View view{.gpu = gpu,
-              .model = *gpu.model,
-              .index = static_cast<unsigned>(index),
-              .load = found == loads_.end() ? Load{} : found->second};
-    if (view.load.lost) return std::unexpected(kGpuIsLost);
-    return view;
+    if (lost(position)) return std::unexpected(kGpuIsLost);
+    const auto& gpu = machine_.gpus[position];
+    return View{.gpu = gpu,
+                .model = *gpu.model,
+                .index = static_cast<unsigned>(index),
+                .load = load_of(position)};
   }
   return std::unexpected(kInvalidArgument);
+}
+
+bool Engine::any_lost(std::span<const nvmlDevice_t> handles) {
+  const std::scoped_lock lock(mutex_);
+  if (users_ == 0) return false;
+  refresh_loads();
+  return std::ranges::any_of(visible_, [&](std::size_t position) {
+    return std::ranges::contains(handles, handle_of(position)) && lost(position);
+  });
+}
+
+std::string Engine::xids_path() {
+  const std::scoped_lock lock(mutex_);
+  return users_ == 0 ? std::string{} : xids_path_;
 }
 
 std::string Engine::last_error() {
@@ -142,6 +153,10 @@ Code Engine::load_machine(const Places& places) {
     error_ = machine_path + ": " + machine.error();
     return kUnknown;
   }
+  if (machine->init_code != 0) {
+    error_ = machine_path + ": says that the driver fails";
+    return static_cast<Code>(machine->init_code);
+  }
   const auto stamp = stamp_of(load_path);
   Loads loads;
   if (stamp.size >= 0) {
@@ -157,8 +172,12 @@ Code Engine::load_machine(const Places& places) {
   loads_ = std::move(loads);
   load_path_ = load_path;
   load_stamp_ = stamp;
+  xids_path_ = places.state_dir + "/xids.json";
   visible_.clear();
   for (std::size_t position = 0; position < machine_.gpus.size(); ++position) {
+    const auto load = load_of(position);
+    plugged_[position] = load.plugged;
+    if (load.unplugged) continue;
     const auto node = places.device_dir + "/nvidia" + std::to_string(machine_.gpus[position].minor);
     if (places.all_visible || can_open_node(node)) visible_.push_back(position);
   }
@@ -178,6 +197,16 @@ void Engine::refresh_loads() {
   const auto text = read_small_file(load_path_);
   if (!text) return;
   if (auto loads = parse_loads(*text)) loads_ = *std::move(loads);
+}
+
+Load Engine::load_of(std::size_t position) const {
+  const auto found = loads_.find(machine_.gpus[position].uuid);
+  return found == loads_.end() ? Load{} : found->second;
+}
+
+bool Engine::lost(std::size_t position) const {
+  const auto load = load_of(position);
+  return load.lost || load.unplugged || load.plugged != plugged_[position];
 }
 
 nvmlDevice_t Engine::handle_of(std::size_t position) {

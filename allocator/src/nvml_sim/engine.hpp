@@ -6,6 +6,7 @@
 #include <expected>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,17 +43,22 @@ class Engine {
   [[nodiscard]] Code shutdown();
 
   [[nodiscard]] bool initialised();
-  // All of the following need initialised(): nullopt, 0 or null else.
+  // Which initialisation this is, from 1: what was made in another one is void. 0: not initialised.
+  [[nodiscard]] unsigned initialisation();
+  // All of the following need initialised(): nullopt, 0, false, empty or null else.
   [[nodiscard]] std::optional<std::string> driver_version();
   [[nodiscard]] std::optional<int> cuda_version();
   [[nodiscard]] unsigned count();
   // Null when there is no such visible GPU.
   [[nodiscard]] nvmlDevice_t by_index(unsigned index);
-  [[nodiscard]] nvmlDevice_t by_uuid(std::string_view uuid);
   [[nodiscard]] nvmlDevice_t by_pci(const PciAddress& address);
   // The GPU behind a handle. kInvalidArgument for a handle that is none of ours or not visible,
-  // kGpuIsLost when its load says so. Handles survive a shutdown and a new init.
+  // kGpuIsLost when its load says so, or when it was unplugged since the init, also if it is back.
+  // Handles survive a shutdown and a new init.
   [[nodiscard]] std::expected<View, Code> view(nvmlDevice_t handle);
+  [[nodiscard]] bool any_lost(std::span<const nvmlDevice_t> handles);
+  // Where raised XID errors are written.
+  [[nodiscard]] std::string xids_path();
 
   // Why the last init failed, for people; empty after a success.
   [[nodiscard]] std::string last_error();
@@ -60,15 +66,20 @@ class Engine {
  private:
   [[nodiscard]] Code load_machine(const Places& places);
   void refresh_loads();
+  [[nodiscard]] Load load_of(std::size_t position) const;
+  [[nodiscard]] bool lost(std::size_t position) const;
   [[nodiscard]] nvmlDevice_t handle_of(std::size_t position);
 
   std::mutex mutex_;
   unsigned users_ = 0;
+  unsigned initialisations_ = 0;
   std::string load_path_;
+  std::string xids_path_;
   FileStamp load_stamp_;
   Machine machine_;
   Loads loads_;
   std::vector<std::size_t> visible_;  // positions in machine_.gpus
+  std::array<unsigned, kMaxGpus> plugged_{};  // of each position, as it was at the init
   std::array<char, kMaxGpus> handles_{};  // only their addresses are used
   std::string error_;
 };

@@ -30,6 +30,21 @@ nvmlReturn_t give(nvmlDevice_t handle, Out* out, Get get) noexcept {
   });
 }
 
+// Finds the GPU for which `matches(view)` is true. As NVML's documentation has it, a search goes
+// through the GPUs and says that one is lost when it meets any that is, whichever was looked for.
+template <typename Matches>
+nvmlReturn_t search(Matches matches, nvmlDevice_t* out) noexcept {
+  for (unsigned index = 0; index < engine().count(); ++index) {
+    const auto handle = engine().by_index(index);
+    const auto view = engine().view(handle);
+    if (!view) return view.error();
+    if (!matches(*view)) continue;
+    *out = handle;
+    return kSuccess;
+  }
+  return kNotFound;
+}
+
 // Copies a text with its end mark into a caller's buffer.
 inline nvmlReturn_t give_text(std::string_view text, char* out, unsigned length) noexcept {
   if (out == nullptr) return kInvalidArgument;

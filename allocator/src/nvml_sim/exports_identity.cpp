@@ -47,14 +47,8 @@ NVML_EXPORT nvmlDeviceGetSerial(nvmlDevice_t device, char* serial, unsigned leng
 NVML_EXPORT nvmlDeviceGetHandleBySerial(const char* serial, nvmlDevice_t* device) noexcept {
   if (!engine().initialised()) return kUninitialized;
   if (serial == nullptr || device == nullptr) return kInvalidArgument;
-  for (unsigned index = 0; index < engine().count(); ++index) {
-    const auto handle = engine().by_index(index);
-    const auto view = engine().view(handle);
-    if (!view || !view->model.datacenter || serial_of(*view) != serial) continue;
-    *device = handle;
-    return kSuccess;
-  }
-  return kNotFound;
+  return search(
+      [&](const View& view) { return view.model.datacenter && serial_of(view) == serial; }, device);
 }
 
 NVML_EXPORT nvmlDeviceGetVbiosVersion(nvmlDevice_t device, char* version,

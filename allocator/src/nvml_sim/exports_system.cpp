@@ -115,8 +115,8 @@ NVML_EXPORT nvmlDeviceGetHandleByIndex(unsigned index, nvmlDevice_t* device) noe
 
 NVML_EXPORT nvmlDeviceGetHandleByUUID(const char* uuid, nvmlDevice_t* device) noexcept {
   if (!engine().initialised()) return kUninitialized;
-  if (uuid == nullptr) return kInvalidArgument;
-  return give_handle(engine().by_uuid(uuid), kNotFound, device);
+  if (uuid == nullptr || device == nullptr) return kInvalidArgument;
+  return search([&](const View& view) { return view.gpu.uuid == uuid; }, device);
 }
 
 NVML_EXPORT nvmlDeviceGetHandleByPciBusId_v2(const char* bus, nvmlDevice_t* device) noexcept {

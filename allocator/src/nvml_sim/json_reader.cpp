@@ -2,10 +2,21 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
 #include <format>
 #include <utility>
 
+#include "nvml_sim/machine.hpp"
+
 namespace gpuhub::nvml_sim {
+
+std::expected<boost::json::value, std::string> parse_json(std::string_view text) {
+  if (text.size() > kMaxFileBytes) return std::unexpected("more than 1 MiB");
+  boost::system::error_code wrong;
+  auto value = boost::json::parse(text, wrong);
+  if (wrong) return std::unexpected("not JSON: " + wrong.message());
+  return value;
+}
 
 JsonReader::JsonReader(const boost::json::value& value, std::string where, std::string& error)
     : object_(value.if_object()), where_(std::move(where)), error_(error) {

@@ -1,15 +1,19 @@
-// Reads JSON objects strictly: every key known, every type and range checked. Used by machine.cpp
-// only. Keeps the first error; later reads are harmless. Of a key given twice the last one counts.
+// Reads JSON objects strictly: every key known, every type and range checked. Keeps the first
+// error; later reads are harmless. Of a key given twice the last one counts.
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
+#include <expected>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace gpuhub::nvml_sim {
+
+// Any JSON of at most kMaxFileBytes; else what is wrong with it.
+[[nodiscard]] std::expected<boost::json::value, std::string> parse_json(std::string_view text);
 
 class JsonReader {
  public:

@@ -1,7 +1,7 @@
 #include "nvml_sim/machine.hpp"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
+#include <boost/json/array.hpp>
 #include <charconv>
 #include <format>
 #include <set>
@@ -17,27 +17,10 @@ using std::string_view;
 
 constexpr std::uint64_t kMemoryMaxMib = 1U << 24U;
 constexpr std::uint64_t kPercent = 100;
+constexpr unsigned kPluggedMax = 1U << 30U;
 constexpr unsigned kMinorMax = (1U << 20U) - 1;
 constexpr unsigned kMajorMax = 511;
-
-std::expected<json::value, std::string> parse_text(string_view text) {
-  if (text.size() > kMaxFileBytes) return std::unexpected("more than 1 MiB");
-  boost::system::error_code wrong;
-  auto value = json::parse(text, wrong);
-  if (wrong) return std::unexpected("not JSON: " + wrong.message());
-  return value;
-}
-
-bool is_uuid(string_view text) {
-  if (text.size() != 40 || !text.starts_with("GPU-")) return false;
-  for (std::size_t at = 4; at < text.size(); ++at) {
-    const bool dash = at == 12 || at == 17 || at == 22 || at == 27;
-    const char c = text[at];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    if (dash ? c != '-' : !hex) return false;
-  }
-  return true;
-}
+constexpr unsigned kInitCodeMax = 999;
 
 bool is_driver_version(string_view text) {
   return !text.empty() && text.size() < 40 &&
@@ -61,7 +44,7 @@ Gpu read_gpu(const json::value& value, const std::string& where, std::string& er
   from.only({"uuid", "model", "minor", "pci"});
   Gpu gpu;
   gpu.uuid = from.text("uuid", true);
-  if (!is_uuid(gpu.uuid)) from.fail("uuid", "must be GPU- and a UUID in small letters");
+  if (!is_gpu_uuid(gpu.uuid)) from.fail("uuid", "must be GPU- and a UUID in small letters");
   gpu.model = find_model(from.text("model", true));
   if (gpu.model == nullptr) {
     std::string known;
@@ -107,7 +90,7 @@ Process read_process(const json::value& value, const std::string& where, std::st
 Load read_load(const json::value& value, const std::string& where, std::string& error) {
   JsonReader from(value, where, error);
   from.only({"gpu_util", "mem_util", "encoder_util", "decoder_util", "memory_used_mib", "lost",
-             "processes"});
+             "unplugged", "plugged", "processes"});
   Load load;
   load.gpu_util = static_cast<unsigned>(from.number("gpu_util", kPercent, false));
   load.mem_util = static_cast<unsigned>(from.number("mem_util", kPercent, false));
@@ -115,6 +98,8 @@ Load read_load(const json::value& value, const std::string& where, std::string& 
   load.decoder_util = static_cast<unsigned>(from.number("decoder_util", kPercent, false));
   load.memory_used_mib = from.number("memory_used_mib", kMemoryMaxMib, false);
   load.lost = from.flag("lost");
+  load.unplugged = from.flag("unplugged");
+  load.plugged = static_cast<unsigned>(from.number("plugged", kPluggedMax, false));
   if (const auto* processes = from.list("processes", kMaxProcesses, false)) {
     for (const auto& process : *processes) {
       const auto at = std::format("{}.processes[{}]", where, load.processes.size());
@@ -122,6 +107,14 @@ Load read_load(const json::value& value, const std::string& where, std::string& 
     }
   }
   return load;
+}
+
+// Only where it matters: a library from before these keys refuses what it does not know.
+std::string plugs_json(const Load& load) {
+  std::string out;
+  if (load.unplugged) out += "\"unplugged\":true,";
+  if (load.plugged > 0) out += std::format("\"plugged\":{},", load.plugged);
+  return out;
 }
 
 string_view kind_name(ProcessKind kind) {
@@ -145,12 +138,23 @@ std::string processes_json(const std::vector<Process>& processes) {
 
 }  // namespace
 
+bool is_gpu_uuid(string_view text) {
+  if (text.size() != 40 || !text.starts_with("GPU-")) return false;
+  for (std::size_t at = 4; at < text.size(); ++at) {
+    const bool dash = at == 12 || at == 17 || at == 22 || at == 27;
+    const char c = text[at];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (dash ? c != '-' : !hex) return false;
+  }
+  return true;
+}
+
 std::expected<Machine, std::string> parse_machine(string_view text) {
-  const auto value = parse_text(text);
+  const auto value = parse_json(text);
   if (!value) return std::unexpected(value.error());
   std::string error;
   JsonReader from(*value, "", error);
-  from.only({"driver_version", "cuda_version", "major", "gpus"});
+  from.only({"driver_version", "cuda_version", "major", "init_code", "gpus"});
   Machine machine;
   machine.driver_version = from.text("driver_version", true);
   if (!is_driver_version(machine.driver_version)) {
@@ -159,6 +163,7 @@ std::expected<Machine, std::string> parse_machine(string_view text) {
   machine.cuda_version = cuda_number(from.text("cuda_version", true));
   if (machine.cuda_version == 0) from.fail("cuda_version", "must be like 12.4");
   machine.major = static_cast<unsigned>(from.number("major", kMajorMax, true));
+  machine.init_code = static_cast<int>(from.number("init_code", kInitCodeMax, false));
   if (const auto* gpus = from.list("gpus", kMaxGpus, true)) {
     for (const auto& gpu : *gpus) {
       const auto where = std::format("gpus[{}]", machine.gpus.size());
@@ -172,14 +177,14 @@ std::expected<Machine, std::string> parse_machine(string_view text) {
 }
 
 std::expected<Loads, std::string> parse_loads(string_view text) {
-  const auto value = parse_text(text);
+  const auto value = parse_json(text);
   if (!value) return std::unexpected(value.error());
   std::string error;
   const JsonReader from(*value, "", error);
   Loads loads;
   if (from.object() != nullptr) {
     for (const auto& [uuid, load] : *from.object()) {
-      if (!is_uuid(uuid) || loads.size() >= kMaxGpus) {
+      if (!is_gpu_uuid(uuid) || loads.size() >= kMaxGpus) {
         return std::unexpected(std::format("{} is no UUID of a GPU, or the {}th one",
                                            string_view(uuid).substr(0, 64), kMaxGpus + 1));
       }
@@ -198,9 +203,10 @@ std::string to_json(const Machine& machine) {
                         to_string(gpu.pci));
   }
   return std::format(
-      "{{\"driver_version\":\"{}\",\"cuda_version\":\"{}.{}\",\"major\":{},\"gpus\":[{}\n]}}\n",
+      "{{\"driver_version\":\"{}\",\"cuda_version\":\"{}.{}\",\"major\":{},{}\"gpus\":[{}\n]}}\n",
       machine.driver_version, machine.cuda_version / 1000, machine.cuda_version % 1000 / 10,
-      machine.major, gpus);
+      machine.major,
+      machine.init_code == 0 ? "" : std::format("\"init_code\":{},", machine.init_code), gpus);
 }
 
 std::string to_json(const Loads& loads) {
@@ -208,9 +214,10 @@ std::string to_json(const Loads& loads) {
   for (const auto& [uuid, load] : loads) {
     out += std::format(
         "{}\n\"{}\":{{\"gpu_util\":{},\"mem_util\":{},\"encoder_util\":{},\"decoder_util\":{},"
-        "\"memory_used_mib\":{},\"lost\":{},\"processes\":[{}]}}",
+        "\"memory_used_mib\":{},\"lost\":{},{}\"processes\":[{}]}}",
         out.empty() ? "" : ",", uuid, load.gpu_util, load.mem_util, load.encoder_util,
-        load.decoder_util, load.memory_used_mib, load.lost, processes_json(load.processes));
+        load.decoder_util, load.memory_used_mib, load.lost, plugs_json(load),
+        processes_json(load.processes));
   }
   return "{" + out + "\n}\n";
 }

@@ -35,6 +35,7 @@ struct Machine {
   std::string driver_version;
   int cuda_version = 0;  // 1000 * major + 10 * minor, as the driver says it
   unsigned major = 0;    // of the device nodes
+  int init_code = 0;     // not 0: what every nvmlInit fails with; who is initialised goes on
   std::vector<Gpu> gpus;  // by minor; uuids, minors and addresses are distinct
 };
 
@@ -54,10 +55,15 @@ struct Load {
   unsigned decoder_util = 0;
   std::uint64_t memory_used_mib = 0;
   bool lost = false;  // the GPU has fallen off the bus: every call about it says so
+  bool unplugged = false;  // not in the machine: lost to who is initialised, absent after an init
+  unsigned plugged = 0;    // how often it was put back: handles from before stay lost
   std::vector<Process> processes{};
 };
 
 using Loads = std::map<std::string, Load, std::less<>>;  // by uuid; absent: idle
+
+// "GPU-" and a UUID in small letters.
+[[nodiscard]] bool is_gpu_uuid(std::string_view text);
 
 [[nodiscard]] std::expected<Machine, std::string> parse_machine(std::string_view json);
 [[nodiscard]] std::expected<Loads, std::string> parse_loads(std::string_view json);

@@ -64,6 +64,16 @@ std::expected<std::string, std::string> read_small_file(const std::string& path)
   return std::unexpected(path + ": more than 1 MiB");
 }
 
+std::string read_head(const std::string& path, std::size_t max) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat info{};
+  if (file.get() < 0 || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  std::string head(max, '\0');
+  const auto got = ::pread(file.get(), head.data(), head.size(), 0);
+  head.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return head;
+}
+
 FileStamp stamp_of(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return {};

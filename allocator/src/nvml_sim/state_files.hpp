@@ -1,6 +1,7 @@
 // Reads and replaces the small files of the simulated machine. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@ namespace gpuhub::nvml_sim {
 // Whole content of a regular file of at most kMaxFileBytes; else what went wrong, with the path.
 // Never blocks on a FIFO or a device.
 [[nodiscard]] std::expected<std::string, std::string> read_small_file(const std::string& path);
+
+// The first bytes of such a file, at most `max`; empty when it cannot be read.
+[[nodiscard]] std::string read_head(const std::string& path, std::size_t max);
 
 // Identity of a file's content as far as stat tells: changes whenever the file is replaced.
 struct FileStamp {

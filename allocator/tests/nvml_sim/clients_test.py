@@ -18,6 +18,29 @@ LIBRARY, CTL = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 UUID = "GPU-51d00000-0000-4000-8000-00000000000{}"
 
 
+# Each line on stdin asks for the next event.
+WATCHER = """
+import sys, pynvml as n
+n.nvmlInit()
+events = n.nvmlEventSetCreate()
+for i in range(n.nvmlDeviceGetCount()):
+    h = n.nvmlDeviceGetHandleByIndex(i)
+    n.nvmlDeviceRegisterEvents(
+        h, n.nvmlDeviceGetSupportedEventTypes(h) & n.nvmlEventTypeXidCriticalError, events)
+print("waits")
+for limit in sys.stdin:
+    try:
+        e = n.nvmlEventSetWait_v2(events, int(limit))
+        print(n.nvmlDeviceGetUUID(e.device)[-1], e.eventType == n.nvmlEventTypeXidCriticalError,
+              e.eventData, e.gpuInstanceId)
+    except n.NVMLError as error:
+        print(type(error).__name__)
+n.nvmlEventSetFree(events)
+n.nvmlShutdown()
+print("done")
+"""
+
+
 class RealClients(unittest.TestCase):
     """Four GPUs, of which the process may open the second and the fourth."""
 
@@ -34,14 +57,29 @@ class RealClients(unittest.TestCase):
     def ctl(self, verb, *arguments):
         subprocess.run([CTL, verb, self.folder, *arguments], check=True)
 
+    def environment(self):
+        return os.environ | {"LD_LIBRARY_PATH": str(self.folder / "lib"), "TERM": "dumb",
+                             "NVML_SIM_DIR": str(self.folder / "state"),
+                             "NVML_SIM_DEV": str(self.folder / "dev")}
+
     def run_client(self, *command):
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False,
-            env=os.environ | {"LD_LIBRARY_PATH": str(self.folder / "lib"), "TERM": "dumb",
-                              "NVML_SIM_DIR": str(self.folder / "state"),
-                              "NVML_SIM_DEV": str(self.folder / "dev")})
+            env=self.environment())
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
+
+    def start_watcher(self):
+        """A client in a process of its own that waits for events; it says so, and what it got."""
+        watcher = subprocess.Popen([sys.executable, "-u", "-c", WATCHER], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env=self.environment())
+        self.addCleanup(watcher.wait)
+        self.addCleanup(watcher.kill)
+        self.addCleanup(watcher.stdout.close)
+        self.addCleanup(watcher.stdin.close)
+        self.assertEqual(watcher.stdout.readline(), "waits\n")
+        return watcher
 
     def test_nvidia_ml_py(self):
         seen = json.loads(self.run_client(sys.executable, "-c", """
@@ -65,6 +103,51 @@ print(json.dumps(out))
         self.assertEqual(seen, [[0, UUID.format(1), name, 0, 0, []],
                                 [1, UUID.format(3), name, 1234, 40, [os.getpid()]],
                                 "Not Found"])
+
+    def test_nvidia_ml_py_waits_for_events(self):
+        watchers = [self.start_watcher(), self.start_watcher()]
+
+        def told(limit_ms):
+            for watcher in watchers:
+                watcher.stdin.write(f"{limit_ms}\n")
+                watcher.stdin.flush()
+            return [watcher.stdout.readline().strip() for watcher in watchers]
+
+        self.ctl("xid", "0", "48")  # not one of theirs
+        self.ctl("xid", "3", "79", "--times", "2")
+        self.ctl("xid", "1", "31")
+        whole = 0xffffffff
+        for expected in (f"3 True 79 {whole}", f"3 True 79 {whole}", f"1 True 31 {whole}"):
+            self.assertEqual(told(60_000), [expected] * 2)
+        self.assertEqual(told(0), ["NVMLError_Timeout"] * 2)
+        self.ctl("unplug", "3")
+        self.assertEqual(told(60_000), ["NVMLError_GpuIsLost"] * 2)
+        for watcher in watchers:
+            self.assertEqual(watcher.communicate(timeout=60)[0], "done\n")
+
+    def test_nvidia_ml_py_and_a_machine_that_changes(self):
+        def seen():
+            return self.run_client(sys.executable, "-c", """
+import pynvml as n
+try:
+    n.nvmlInit()
+    print(n.nvmlDeviceGetCount())
+except n.NVMLError as error:
+    print(type(error).__name__)
+""").strip()
+
+        self.assertEqual(seen(), "2")
+        self.ctl("unplug", "3")
+        self.assertEqual(seen(), "1")
+        self.ctl("unplug", "all")
+        self.assertEqual(seen(), "0")
+        self.ctl("plug", "all")
+        self.ctl("driver", "not-loaded")
+        self.assertEqual(seen(), "NVMLError_DriverNotLoaded")
+        self.ctl("driver", "mismatch")
+        self.assertEqual(seen(), "NVMLError_LibRmVersionMismatch")
+        self.ctl("driver", "ok")
+        self.assertEqual(seen(), "2")
 
     def test_gpustat(self):
         seen = json.loads(self.run_client(sys.executable, "-m", "gpustat", "--json"))
