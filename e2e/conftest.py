@@ -12,7 +12,7 @@ from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
 
 PRODUCT_IMAGES = [engine.image(name) for name in ("allocator", "hub", "proxy", "notebook")]
-MOVING = {"test_two_people", "test_cdi_names", "test_restarts", "test_wrapper"}
+MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper"}
 BASE_IMAGE = "debian:trixie-slim"
 
 

@@ -125,3 +125,4 @@ def test_down_all_leaves_no_trace(bare: World) -> None:
     images = host.docker("images", "--format", "{{.Repository}}").out.split()
     assert not [name for name in images if name.startswith("gpuhub/")]
     assert host.sh(f"ls -d {PLACE}/.gpuhub", check=False).status != 0
+    assert host.sh("ls -d /run/gpuhub", check=False).status != 0

@@ -39,6 +39,7 @@ services_write() {
       GPUHUB_HOST_NAME "$(uname -n)" GPUHUB_SETTINGS_HASH "$(settings_hash)" \
       GPUHUB_CERTIFICATE "$fingerprint" GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids"
     [[ -z $(setting SIMULATE) ]] || printf "%s='%s'\n" GPUHUB_SIM_DEVICES "$(simulation_path)"
+    ! local_enabled || printf "%s='%s'\n" GPUHUB_LOCAL_GID "$(local_gid)"
   } > "$STATE/compose.env.new"
   mv "$STATE/compose.env.new" "$STATE/compose.env"
   services_overlays "$2" > "$STATE/overlays"
@@ -54,6 +55,7 @@ services_overlays() {
   if [[ $(setting DRIVER) == cdi || $1 == cdi* || -d /etc/cdi || -d /var/run/cdi ]]; then
     say compose.cdi.yaml
   fi
+  ! local_enabled || say compose.local.yaml
 }
 
 services_wait() {

@@ -27,6 +27,7 @@ verb_doctor() {
     doctor_settings
     doctor_port
     doctor_services
+    doctor_local
   fi
   say ""
   if [[ $DOCTOR_WRONG -gt 0 ]]; then
@@ -214,5 +215,42 @@ doctor_ready() {
     good ready "${words//$'\n'/; }"
   else
     wrong ready "the allocator is not ready" "${words:-no answer; ./gpuhub logs allocator}"
+  fi
+}
+
+# The socket for people of this host, where it is wanted.
+doctor_local() {
+  local group words
+  local_enabled || return 0
+  group=$(setting LOCAL_GROUP)
+  if ! local_gid > /dev/null; then
+    wrong local "this machine has no group $group (gpuhub.toml, [local])" \
+      "sudo groupadd --system $group, then ./gpuhub up"
+  elif [[ $(service_state allocator) != running* ]]; then
+    note local "for members of $group, once the allocator runs"
+  elif [[ $(stat -c '%a %G' "${LOCAL_SOCKET%/*}" 2> /dev/null) != "2750 $group" ]]; then
+    wrong local "${LOCAL_SOCKET%/*} is not there, or not group $group's alone" \
+      "./gpuhub compose restart allocator"
+  elif words=$(gpuctl --socket "$LOCAL_SOCKET" status 2>&1); then
+    good local "$LOCAL_SOCKET answers, for members of $group"
+  else
+    wrong local "$LOCAL_SOCKET does not answer" "${words:-./gpuhub logs allocator}"
+  fi
+  doctor_gpuctl
+}
+
+# A copy on the host stays as it was when gpuhub is updated. (`gpuctl` alone is our function.)
+doctor_gpuctl() {
+  local program have
+  if ! program=$(type -P gpuctl); then
+    note gpuctl "not on PATH: sudo ./gpuhub ctl --install /usr/local/bin/gpuctl"
+    return
+  fi
+  have=$("$program" version 2> /dev/null) || have="of another kind"
+  if [[ $have == "gpuctl $VERSION" ]]; then
+    good gpuctl "on PATH, of this version"
+  else
+    wrong gpuctl "the one on PATH is $have, not $VERSION" \
+      "sudo ./gpuhub ctl --install $program"
   fi
 }

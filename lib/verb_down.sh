@@ -65,6 +65,7 @@ down_all() {
   docker ps -aq --filter label=gpuhub.tools=1 | down_each docker rm -f
   our_networks | down_each docker network rm
   our_volumes | down_each docker volume rm
+  local_remove
   down_images
   down_files
   if engine_is_ours; then

@@ -49,6 +49,7 @@ up_settings_fit() {
   address=$(setting ADDRESS)
   port=$(setting PORT)
   certificate_check
+  local_check
   if ! port_is_ours "$port" && port_answers "$address" "$port"; then
     fail "something else listens on $address:$port" \
       "stop it, or choose another port in gpuhub.toml, [hub]"
@@ -81,6 +82,7 @@ up_start() {
   services_write "$fingerprint" "$access"
   tools_ensure
   step compose "starting the services" compose up --detach --remove-orphans --no-build
+  local_enabled || local_remove
   step healthy "waiting until they are healthy" services_wait "$HEALTHY_WITHIN"
 }
 

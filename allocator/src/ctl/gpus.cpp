@@ -4,23 +4,11 @@
 
 #include "ctl/allocator.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/gpu_parts.hpp"
 #include "ctl/table.hpp"
 
 namespace gpuhub::ctl {
 namespace {
-
-std::string holders(const boost::json::value& gpu) {
-  std::string names;
-  for (const auto& lease : array_at(gpu, "leases")) {
-    names += (names.empty() ? "" : ", ") + person(member_at(lease, "owner"));
-  }
-  for (const auto& conflict : array_at(gpu, "conflicts")) {
-    const std::string name = text_at(conflict, "name");
-    names += (names.empty() ? "conflict: " : ", conflict: ") +
-             (name.empty() ? text_at(conflict, "container").substr(0, 12) : name);
-  }
-  return names.empty() ? "-" : names;
-}
 
 std::string load(const boost::json::value& gpu) {
   const auto& measured = member_at(gpu, "load");
@@ -43,7 +31,7 @@ int gpus(const Common& common) {
                     text_at(gpu, "model"),
                     std::format("{} GiB", (number_at(gpu, "memory_mib") + 512) / 1024),
                     std::format("{}/{}", number_at(gpu, "used"), number_at(gpu, "slots")),
-                    load(gpu), text_at(gpu, "state"), holders(gpu)});
+                    load(gpu), gpu_state(gpu), gpu_holders(gpu)});
   }
   if (rows.empty()) {
     std::println("no GPUs");

@@ -5,14 +5,20 @@
 #include "ctl/allocator.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/table.hpp"
+#include "ctl/words.hpp"
 
 namespace gpuhub::ctl {
 namespace {
 
+// "0,3", "0 (faulty)"; of a request that waits what it wants: "(2 GPUs)".
 std::string gpu_indices(const boost::json::value& lease) {
+  if (text_at(lease, "state") == "queued") {
+    return "(" + wants_words(member_at(lease, "wants")) + ")";
+  }
   std::string indices;
   for (const auto& gpu : array_at(lease, "gpus")) {
-    indices += (indices.empty() ? "" : ",") + std::to_string(number_at(gpu, "index"));
+    indices += (indices.empty() ? "" : ",") + std::to_string(number_at(gpu, "index")) +
+               (text_at(gpu, "fault").empty() ? "" : " (faulty)");
   }
   return indices.empty() ? "none" : indices;
 }
