@@ -34,11 +34,11 @@ class Smoke(unittest.TestCase):
 
     def test_ask_and_release(self) -> None:
         done = self.bench("load", f"--socket={self.it.hub}", "--connections=4",
-                          "--measured-ms=200")  # fmt: skip
+                          "--operations=40")  # fmt: skip
         self.assertEqual(done.returncode, 0, done.stderr)
         told = json.loads(done.stdout)
-        self.assertGreater(told["operations"], 0)
-        self.assertGreater(told["p99_us"], told["p50_us"] / 2)
+        self.assertGreaterEqual(told["operations"], 40)
+        self.assertGreaterEqual(told["p99_us"], told["p50_us"])
         self.assertEqual(self.used(), 0)
 
     def test_fill(self) -> None:
