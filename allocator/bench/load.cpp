@@ -83,6 +83,7 @@ std::expected<LoadResult, std::string> Load::run() {
     }
   }
   for (const auto& connection : connections_) result_.conflicts += connection.talker->conflicts();
+  result_.all = begun_;
   const bool counted = settings_.operations > 0;
   const std::chrono::duration<double> took = counted ? last_ - from_ : until_ - from_;
   result_.seconds = took.count();

@@ -28,7 +28,8 @@ struct LoadResult {
   Latencies latencies;          // of the counted operations
   double seconds = 0;           // in which they ended
   double cpu_seconds = 0;       // of this process, the whole run
-  std::uint64_t conflicts = 0;  // of the whole run, as the rest
+  std::uint64_t all = 0;        // operations of the whole run, as the rest
+  std::uint64_t conflicts = 0;
   std::uint64_t reconnects = 0; // connections that the peer closed between two answers
 };
 

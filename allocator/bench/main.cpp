@@ -51,11 +51,11 @@ int load(Options options) {
   if (!done) return failed(done.error());
   const auto count = static_cast<double>(done->latencies.count());
   std::println(R"({{"operations":{},"seconds":{:.6f},"per_second":{:.3f},"p50_us":{:.3f},)"
-               R"("p99_us":{:.3f},"max_us":{:.3f},"cpu_seconds":{:.3f},"conflicts":{},)"
-               R"("reconnects":{}}})",
+               R"("p99_us":{:.3f},"max_us":{:.3f},"cpu_seconds":{:.3f},"all":{},)"
+               R"("conflicts":{},"reconnects":{}}})",
                count, done->seconds, count / done->seconds, done->latencies.quantile_us(0.5),
                done->latencies.quantile_us(0.99), done->latencies.quantile_us(1),
-               done->cpu_seconds, done->conflicts, done->reconnects);
+               done->cpu_seconds, done->all, done->conflicts, done->reconnects);
   return 0;
 }
 

@@ -90,6 +90,8 @@ def keep(out: Path, lines: list[str], figures: targets.Figures) -> None:
     (out / "table.txt").write_text("\n".join(lines) + "\n")
     told = dataclasses.asdict(figures)
     loads = figures.measured.loads
+    told["measured"]["cpu_us"] = {f"{key} {connections}": values for (key, connections), values
+                                  in figures.measured.cpu_us.items()}  # fmt: skip
     told["measured"]["loads"] = {
         f"{key} {connections}": [dataclasses.asdict(one) for one in runs]
         for (key, connections), runs in loads.items()

@@ -20,6 +20,7 @@ class Peer(Protocol):
     title: str
     transport: str
     durable: bool
+    process: Process | None
 
     @property
     def target(self) -> list[str]: ...

@@ -25,7 +25,8 @@ class Load:
     p50_us: float
     p99_us: float
     max_us: float
-    cpu_seconds: float
+    cpu_seconds: float  # of the generator; this and what follows: of the whole run
+    all: int            # operations
     conflicts: int
     reconnects: int
 

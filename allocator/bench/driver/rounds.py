@@ -21,6 +21,7 @@ class Measured:
 
     disk: list[Flushes] = field(default_factory=list)
     loads: dict[tuple[str, int], list[Load]] = field(default_factory=dict)
+    cpu_us: dict[tuple[str, int], list[float]] = field(default_factory=dict)  # the peer's, per op
     busy: list[float] = field(default_factory=list)  # of the machine while all peers were idle
 
     def median(self, key: str, connections: int, what: str) -> float:
@@ -58,8 +59,11 @@ def run(
         measured.disk.append(programs.flushes(folder, seconds))
         for connections in CONNECTIONS:
             for peer in peers:
+                before = peer.process.cpu_seconds()
                 one = programs.load(peer.target, connections, seconds, WARM_UP)
+                took = (peer.process.cpu_seconds() - before) * 1e6 / one.all
                 measured.loads.setdefault((peer.key, connections), []).append(one)
+                measured.cpu_us.setdefault((peer.key, connections), []).append(took)
     return measured
 
 

@@ -27,7 +27,7 @@ def milliseconds(microseconds: float) -> str:
 
 def loads(measured: Measured, peers: Sequence[Peer]) -> list[str]:
     rows = [["peer", "durable", "socket", "connections", "ops/s", "lowest-highest", "p50 ms",
-             "p99 ms", "x Flask", "conflicts"]]  # fmt: skip
+             "p99 ms", "x Flask", "CPU us/op", "conflicts"]]  # fmt: skip
     for connections in CONNECTIONS:
         for peer in peers:
             runs = measured.loads[peer.key, connections]
@@ -40,7 +40,8 @@ def loads(measured: Measured, peers: Sequence[Peer]) -> list[str]:
                 f"{statistics.median(speeds):,.0f}", f"{min(speeds):,.0f}-{max(speeds):,.0f}",
                 milliseconds(measured.median(peer.key, connections, "p50_us")),
                 milliseconds(measured.median(peer.key, connections, "p99_us")),
-                against, f"{anew:.1f}/op" if anew else "-",
+                against, f"{statistics.median(measured.cpu_us[peer.key, connections]):.0f}",
+                f"{anew:.1f}/op" if anew else "-",
             ])  # fmt: skip
     return rows_to_text(rows)
 

@@ -20,7 +20,7 @@ TITLES = {one.key: one.title for one in PEERS}
 
 
 def load(per_second: float, p99_us: float = 1000, conflicts: int = 0) -> Load:
-    return Load(int(per_second), 1, per_second, 500, p99_us, 2000, 0.1, conflicts, 0)
+    return Load(int(per_second), 1, per_second, 500, p99_us, 2000, 0.1, 9, conflicts, 0)
 
 
 def measured(**speeds: list[float]) -> Measured:
@@ -30,6 +30,7 @@ def measured(**speeds: list[float]) -> Measured:
     for key, rounds in speeds.items():
         for connections in CONNECTIONS:
             out.loads[key, connections] = [load(one) for one in rounds]
+            out.cpu_us[key, connections] = [12.4] * len(rounds)
     return out
 
 
@@ -106,8 +107,8 @@ class Table(unittest.TestCase):
         self.assertEqual(len(lines), 2 + 2 * len(CONNECTIONS))
         cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
         self.assertEqual(cells, [Allocator.title, "yes", "unix", "1", "100,000", "90,000-110,000",
-                                 "0.50", "1.00", "50.0", "-"])  # fmt: skip
-        self.assertTrue(lines[-1].endswith("|     55 |     1.0 |    1.5/op |"), lines[-1])
+                                 "0.50", "1.00", "50.0", "12", "-"])  # fmt: skip
+        self.assertTrue(lines[-1].endswith("|     55 |     1.0 |        12 |    1.5/op |"), lines[-1])
 
     def test_flask_need_not_be_there(self) -> None:
         self.assertIn(" - |", table.loads(measured(gpuhub=[1]), [Allocator])[2])
