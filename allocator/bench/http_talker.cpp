@@ -32,7 +32,7 @@ class HttpTalker final : public Talker {
     }
     ++asked_;
     const auto user = work_.release ? std::format("user-{}", number_)
-                                    : std::format("user-{}-{}", number_, asked_);
+                                    : std::format("user-{}-{}-{}", work_.run, number_, asked_);
     const auto body =
         std::format(R"({{"request_id":"{}-{}-{}","owner":{{"user":"{}"}},"gpus":{}}})", work_.run,
                     number_, asked_, user, work_.want);

@@ -42,7 +42,7 @@ class Talker {
 struct HttpWork {
   std::string want = R"({"count":1})";  // JSON of "gpus" in each ask
   bool release = true;                  // false: ask only, for an owner of its own each time
-  std::string run;                      // stands in request ids: each run's are its own
+  std::string run;                      // in request ids and kept owners: each run's are its own
 };
 // `number` tells the connections of one run apart.
 std::unique_ptr<Talker> http_talker(const HttpWork& work, int number);

@@ -43,10 +43,10 @@ TEST(HttpTalker, AsksThenReleasesWhatItGot) {
 
 TEST(HttpTalker, KeepsWhereItIsToldTo) {
   const auto talker = http_talker({.want = R"({"none":true})", .release = false, .run = "7"}, 3);
-  EXPECT_NE(request(*talker).find(R"("user-3-1"},"gpus":{"none":true}})"), std::string::npos);
+  EXPECT_NE(request(*talker).find(R"("user-7-3-1"},"gpus":{"none":true}})"), std::string::npos);
   EXPECT_EQ(hear(*talker, http(201, R"({"id":"L-e-1"})")), Heard::done);
   EXPECT_FALSE(talker->holds());
-  EXPECT_NE(request(*talker).find("\"user-3-2\""), std::string::npos);
+  EXPECT_NE(request(*talker).find("\"user-7-3-2\""), std::string::npos);
 }
 
 TEST(HttpTalker, SaysWhatWentWrong) {
