@@ -274,6 +274,6 @@ class _Line:
         self._place, self._position = place, queue.position
         self.story.tell(place.text(news), html=place.html(news), passing=True)
 
-    def say_outage(self) -> None:
+    def say_outage(self, error: AllocatorError) -> None:
         self._place = None  # it is said again when the allocator answers
-        self.story.tell("The allocator does not answer; your place in line is kept", passing=True)
+        self.story.tell(line_words.outage_in_words(error), passing=True)

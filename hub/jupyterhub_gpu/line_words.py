@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .allocator import AllocatorDown, AllocatorError, Problem
 from .lease import Estimate, Holder, Lease, Queue
 from .words import Refusal, by_holder, hidden_in_words, holders_in_words, moment
 
@@ -21,6 +22,7 @@ STEPS = (
     *range(3 * HOUR, DAY + 1, HOUR),
     *range(2 * DAY, 30 * DAY + 1, DAY),
 )
+CLOCK_SLACK = timedelta(seconds=5)
 LAST_CALL = timedelta(hours=1)  # from then on the end of the longest wait is said
 
 
@@ -107,11 +109,19 @@ def news_in_words(before: int | None, now: int) -> str:
     return "You have moved up." if now < before else "Your place in line has changed."
 
 
+def outage_in_words(error: AllocatorError) -> str:
+    """Why a place in line cannot be looked up."""
+    if isinstance(error, AllocatorDown):
+        return "The allocator does not answer just now. Your place in line is kept."
+    why = (error.detail or error.title) if isinstance(error, Problem) else str(error)
+    return f"GPUs are not given out just now: {why}. Your place in line is kept."
+
+
 def left_the_line(
     lease: Lease, asked_for: str, expires_at: datetime | None, now: datetime
 ) -> Refusal:
     """Why a wait has ended without a grant."""
-    if lease.reason == "expired" and expires_at is not None and now >= expires_at:
+    if lease.reason == "expired" and expires_at is not None and now >= expires_at - CLOCK_SLACK:
         text = (
             f"You have waited as long as one may, and nothing became free for “{asked_for}”. "
             "You are welcome to ask again."

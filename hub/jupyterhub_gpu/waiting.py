@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from .allocator import PASSING, AllocatorClient
+from .allocator import PASSING, AllocatorClient, AllocatorDown, AllocatorError
 from .lease import Lease
 
 POLL_S = 50  # the longest that the allocator holds an answer back
@@ -24,12 +24,13 @@ async def leave_line(
     client: AllocatorClient,
     lease: Lease,
     show: Callable[[Lease], None],
-    say_outage: Callable[[], None],
+    say_outage: Callable[[AllocatorError], None],
 ) -> Lease:
     """The lease once it is no longer queued: granted, or ended with its reason.
 
-    `show` gets it whenever it may have changed. Raises NotFound (a lost store forgets the
-    line), AllocatorDown or NotReady after OUTAGE_S without an answer, Problem.
+    `show` gets it whenever it may have changed, `say_outage` why it cannot be had. Raises
+    NotFound (a lost store forgets the line), AllocatorDown after OUTAGE_S without any answer,
+    Problem.
     """
     now = asyncio.get_running_loop().time
     renew_at, give_up_at = now() + _renew_in(lease), now() + OUTAGE_S
@@ -42,10 +43,12 @@ async def leave_line(
                 renew_at = now() + _renew_in(lease)
             else:
                 lease = await client.next_revision(lease, int(min(left, POLL_S)))
-        except PASSING:
-            if now() > give_up_at:
+        except PASSING as error:
+            if not isinstance(error, AllocatorDown):
+                give_up_at = now() + OUTAGE_S  # it is there, and so is the line
+            elif now() > give_up_at:
                 raise
-            say_outage()
+            say_outage(error)
             renew_at = now()  # answered at once, when there is an answer again
             continue
         give_up_at = now() + OUTAGE_S

@@ -125,6 +125,7 @@ def test_news():
     ("reason", "expires_at", "status", "text"),
     [
         ("expired", NOW, 409, "You have waited as long as one may"),
+        ("expired", NOW + timedelta(seconds=1), 409, "You have waited as long as one may"),
         ("expired", NOW + timedelta(hours=1), 503, "Your place in line was lost"),
         ("expired", None, 503, "Your place in line was lost"),
         ("replaced", None, 409, "A newer request of yours"),

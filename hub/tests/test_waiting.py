@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from bs4 import BeautifulSoup
 from conftest import PROFILES, TOKEN, until
+from fake_allocator import problem
 
 from jupyterhub_gpu import waiting
 from jupyterhub_gpu.leasing import Leasing
@@ -240,6 +241,19 @@ async def test_a_place_outlives_a_restart_of_the_allocator(hub, engine, allocato
     allocator.end(held, "released")
     await ready(hub, "ana")
     assert len(allocator.asks()) == 1
+
+
+async def test_a_place_is_kept_while_the_allocator_gives_nothing_out(
+    hub, engine, allocator, held, monkeypatch
+):
+    monkeypatch.setattr(waiting, "OUTAGE_S", 0.0)
+    spawner = await hub.wait_in_line("ana")
+    allocator.script = [problem("not-ready", 503, "the engine does not answer")] * 6
+    allocator.change(why="x")
+    await until(lambda: "not given out" in spawner.story.messages[-1])
+    assert "just now: the engine does not answer. Your place" in spawner.story.messages[-1]
+    await until(lambda: "You are next in line" in spawner.story.messages[-1])
+    assert allocator.state("ana") == ["queued"]
 
 
 async def test_an_allocator_that_stays_away_ends_the_wait_in_words(
