@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from jupyterhub_gpu.settings import Settings, read_secret
+from jupyterhub_gpu import TEMPLATES, resume
+from jupyterhub_gpu.settings import Settings, name_template, read_secret, token_from
 from jupyterhub_gpu.strays import start_strays
 from jupyterhub_gpu.watch import start_watch
 
@@ -28,6 +29,7 @@ c.ConfigurableHTTPProxy.auth_token = read_secret(SECRETS, "proxy_token").hex()
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.init_spawners_timeout = 3  # one slow server must not keep the hub from its pages
 c.JupyterHub.cleanup_proxy = False
+c.JupyterHub.template_paths = [str(TEMPLATES)]
 # no public_url: pages then link relatively, so a tunnel may end at any port or name
 
 # who may log in: people's accounts of the host
@@ -40,6 +42,10 @@ c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 3
 c.GpuMixin.hub_name = settings.hub_name
 c.GpuMixin.allocator_socket = settings.socket
+c.GpuMixin.wait_in_line = settings.queue_enabled
+c.GpuMixin.starts_limit = 100
+# JupyterHub counts those who wait in line as starting; GpuMixin counts those who really do
+c.JupyterHub.concurrent_spawn_limit = 100 + (settings.queue_max if settings.queue_enabled else 0)
 c.GpuMixin.profile_list = [asdict(profile) for profile in settings.profiles]
 c.DockerSpawner.image = settings.image
 c.DockerSpawner.allowed_images = []
@@ -47,7 +53,7 @@ c.DockerSpawner.pull_policy = "skip"  # one thread serves all engine calls: a pu
 c.DockerSpawner.network_name = "gpuhub_notebooks"
 c.DockerSpawner.use_internal_ip = True
 c.DockerSpawner.prefix = "gpuhub-nb"
-c.DockerSpawner.name_template = "{prefix}-{username}--{servername}"
+c.DockerSpawner.name_template = name_template(settings.hub_name)
 c.DockerSpawner.volumes = {"gpuhub-home-{username}": "/home/jovyan"}
 c.DockerSpawner.extra_host_config = {"security_opt": ["no-new-privileges"]}
 if settings.shm_size_bytes:
@@ -64,5 +70,12 @@ c.Spawner.consecutive_failure_limit = 0  # an image that does not start must not
 for path in sorted(Path("/etc/gpuhub/hub.d").glob("*.py")):
     load_subconfig(str(path))
 
+# after an admin's own, so that neither loses the other
+own_token = token_from(read_secret(SECRETS, "crypt_key"), resume.SERVICE)
+c.JupyterHub.services.append(resume.service(own_token))
+c.JupyterHub.load_roles.append(resume.role())
+
 start_watch(ENGINE)
 start_strays(settings.socket)
+base_url = c.JupyterHub.get("base_url", "/").rstrip("/")
+resume.start_resume(settings.socket, f"http://127.0.0.1:8081{base_url}/hub/api", own_token)

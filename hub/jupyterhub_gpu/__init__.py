@@ -3,8 +3,12 @@
 Asks the allocator for a lease, injects what it grants, binds, releases. No policy lives here.
 """
 
+from pathlib import Path
+
 from .auth import HostPAMAuthenticator
 from .spawner import GpuDockerSpawner, GpuMixin
 
-__all__ = ["GpuDockerSpawner", "GpuMixin", "HostPAMAuthenticator"]
+TEMPLATES = Path(__file__).parent / "templates"  # pages that replace JupyterHub's own
+
+__all__ = ["TEMPLATES", "GpuDockerSpawner", "GpuMixin", "HostPAMAuthenticator"]
 __version__ = "0.1.0"

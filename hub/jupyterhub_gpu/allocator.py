@@ -53,6 +53,10 @@ class NoGpuFree(Problem, slug="no-gpu-free"):
     """None fits now: `more["holders"]` says who holds what, `more["hidden"]` how many others."""
 
 
+class QueueFull(Problem, slug="queue-full"):
+    """None fits now and as many wait as may: as NoGpuFree, and `more["waiting"]` counts them."""
+
+
 class OwnerActive(Problem, slug="owner-active"):
     """This owner's older lease is active; `more["lease"]` is that lease."""
 
@@ -81,6 +85,13 @@ class NotReady(Problem, slug="not-ready"):
     """The allocator is up but grants nothing yet."""
 
 
+class TooManyRequests(Problem, slug="too-many-requests"):
+    """The allocator is busy; the same call is good a moment later."""
+
+
+PASSING = (AllocatorDown, NotReady, TooManyRequests)  # over by itself: the same call again
+
+
 class AllocatorClient:
     """One hub's client. Safe for many tasks of one event loop; holds no connection open."""
 
@@ -90,7 +101,10 @@ class AllocatorClient:
         self.patience_s = patience_s
 
     async def ask(self, request: dict[str, Any], patience_s: float | None = None) -> Lease:
-        """Ask for a lease; the same `request_id` gives the same lease."""
+        """Ask for a lease: granted or, with `wait`, queued.
+
+        The same `request_id` gives the same lease, whatever has become of it.
+        """
         return _lease(await self.call("POST", "/v1/leases", request, patience_s=patience_s))
 
     async def bind(self, lease: Lease, container: str) -> Lease:
@@ -103,9 +117,23 @@ class AllocatorClient:
         path = f"/v1/leases/{lease_id}"
         return _lease(await self.call("DELETE", path, patience_s=patience_s))
 
-    async def lease(self, lease_id: str) -> Lease:
+    async def lease(self, lease_id: str, patience_s: float | None = None) -> Lease:
         """One lease. Raises NotFound."""
-        return _lease(await self.call("GET", f"/v1/leases/{lease_id}"))
+        path = f"/v1/leases/{lease_id}"
+        return _lease(await self.call("GET", path, patience_s=patience_s))
+
+    async def next_revision(self, known: Lease, wait_s: int) -> Lease:
+        """The lease when it differs from `known`; as it is after `wait_s` (1 to 50) at the latest.
+
+        Raises NotFound.
+        """
+        query = {"wait": str(wait_s), "revision": known.revision}
+        path = f"/v1/leases/{known.id}"
+        return _lease(await self.call("GET", path, query=query, wait_s=wait_s))
+
+    async def renew(self, lease_id: str) -> Lease:
+        """Say that the client of a queued lease is still there. Raises NotFound."""
+        return _lease(await self.call("POST", f"/v1/leases/{lease_id}/renew"))
 
     async def leases(
         self,
@@ -133,26 +161,33 @@ class AllocatorClient:
         *,
         query: dict[str, str] | None = None,
         patience_s: float | None = None,
+        wait_s: float = 0.0,
     ) -> Any:
-        """One call, repeated while the allocator is down or not ready, at most `patience_s`.
+        """One call, repeated while the allocator is down, not ready or busy, for `patience_s`.
 
-        Raises Problem or AllocatorDown.
+        `wait_s` is how long the answer may be held back on purpose. Raises Problem or
+        AllocatorDown.
         """
         now = asyncio.get_running_loop().time
         deadline = now() + (self.patience_s if patience_s is None else patience_s)
         while True:
             try:
-                return await self._call_once(method, path, body, query)
-            except (AllocatorDown, NotReady) as error:
+                return await self._call_once(method, path, body, query, wait_s)
+            except PASSING as error:
                 pause = getattr(error, "retry_after_s", None) or RETRY_PAUSE_S
                 if now() + pause > deadline:
                     raise
                 await asyncio.sleep(pause)
 
     async def _call_once(
-        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str] | None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        query: dict[str, str] | None,
+        wait_s: float,
     ) -> Any:
-        timeout = aiohttp.ClientTimeout(total=self.timeout_s)
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s + wait_s)
         connector = aiohttp.UnixConnector(path=self.socket)
         try:
             async with (

@@ -15,12 +15,13 @@ from traitlets import Float, Unicode, default
 
 from .deletion import StopServersFirst
 from .host_accounts import NAME, HostAccounts
+from .renaming import CarefulRename
 
 LONGEST_PASSWORD = 1024
 REFUSAL_DELAY_S = 2.0  # as long as pam_unix takes: how fast a refusal comes tells nothing
 
 
-class HostPAMAuthenticator(StopServersFirst, PAMAuthenticator):
+class HostPAMAuthenticator(StopServersFirst, CarefulRename, PAMAuthenticator):
     """PAM, for accounts of the host that belong to people; never root or a system's account.
 
     The container's PAM service reads the host's passwd and shadow (see images/hub). An account

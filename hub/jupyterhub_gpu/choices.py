@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockerspawner import DockerSpawner
-from traitlets import Float, List, Unicode, default
+from traitlets import Bool, Float, List, Unicode, default
 
 from . import profiles
 from .allocator import AllocatorClient, AllocatorError
@@ -36,6 +36,12 @@ class ProfileChoice(DockerSpawner):
         config=True,
         help="Seconds for which a call is repeated while the allocator restarts or is not yet "
         "ready. Default: 15. Since 0.1.",
+    )
+    wait_in_line = Bool(
+        True,
+        config=True,
+        help="Whether a start waits when no GPU is free (False: it is refused). The allocator's "
+        "own `[queue]` has the last word. Default: True. Since 0.1.",
     )
 
     @property
@@ -66,7 +72,7 @@ class ProfileChoice(DockerSpawner):
             chosen = profiles.choose(offered, self.user_options)
         except profiles.BadOptions:
             chosen = profiles.default_profile(offered)
-        return profiles.render_form(offered, chosen.slug, gpus, note)
+        return profiles.render_form(offered, chosen.slug, gpus, note, waits=self.wait_in_line)
 
     @default("options_from_form")
     def _options_from_form(self) -> Any:

@@ -26,10 +26,16 @@ class EngineTruth(DockerSpawner):
     """Mixin over any DockerSpawner class: only a 404 means gone; anything else is an error."""
 
     async def get_object(self) -> dict[str, Any] | None:
-        """Our container by name; None if the engine says that there is none. Raises otherwise."""
+        """Our container by name; None if the engine says that we have none. Raises otherwise."""
         found = await self.inspect(self.object_name)
+        if found and self.is_foreign(found):
+            found = None
         self.object_id = found[self.object_id_key] if found else ""
         return found
+
+    def is_foreign(self, container: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Whether a container that has our name is not ours to touch."""
+        return False
 
     async def inspect(self, ref: str) -> dict[str, Any] | None:
         """A container by name or id; None if there is none. Raises one of ENGINE_ERRORS."""

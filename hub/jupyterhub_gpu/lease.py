@@ -8,9 +8,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 STATES = ("queued", "granted", "active", "ending", "ended")
+BEFORE_START = ("queued", "granted")  # no container yet: the same request takes it up again
 INJECTABLE = ("DeviceRequests", "Devices", "Mounts")
 
 
@@ -30,11 +32,12 @@ class ConflictingConfig(ValueError):
 
 @dataclass(frozen=True)
 class Gpu:
-    """One leased GPU. The index is only shown."""
+    """One leased GPU. The index is only shown; `fault` says what went wrong with it, if it did."""
 
     uuid: str
     index: int
     model: str
+    fault: str | None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,50 @@ class Owner:
     hub: str
     user: str
     server: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds one GPU, as far as the admin lets it be seen. The index is only shown."""
+
+    index: int
+    user: str | None
+    server: str | None
+    since: str | None
+
+    @classmethod
+    def parse(cls, told: object, path: str = "holders[]") -> Holder:
+        """Raises BadLease."""
+        fields = _Fields(told, path)
+        words = (fields.take_or_none(key, str) for key in ("user", "server", "since"))
+        return cls(fields.take("index", int), *words)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds from now until the grant: 10 %, 50 % and 90 % of such waits are shorter."""
+
+    early_s: int
+    likely_s: int
+    late_s: int
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Where a queued lease stands, and who holds what it waits for.
+
+    `expires_at` is the end of the longest wait (None: no limit); `renew_by` is when the place
+    lapses unless the client says that it still waits.
+    """
+
+    position: int
+    of: int
+    expires_at: datetime | None
+    renew_by: datetime
+    why: str
+    estimate: Estimate | None
+    holders: tuple[Holder, ...]
+    hidden: int
 
 
 @dataclass(frozen=True)
@@ -57,19 +104,24 @@ class Inject:
 
 @dataclass(frozen=True)
 class Lease:
-    """One lease. `inject` is there only while it is granted or active."""
+    """One lease. `inject` is there only while it is granted or active, `queue` while queued."""
 
     id: str
     request_id: str
     owner: Owner
     state: str
+    wants: Mapping[str, Any]
+    mode: str
     gpus: tuple[Gpu, ...]
     epoch: str
+    revision: str
     container: str | None
     reason: str | None
     exit_code: int | None
     oom_killed: bool | None
+    granted_at: str | None
     ended_at: str | None
+    queue: Queue | None
     inject: Inject | None
 
     @classmethod
@@ -87,18 +139,26 @@ class Lease:
         inject = top.take_or_none("inject", dict)
         if inject is None and state == "granted":
             raise BadLease("lease.inject is missing from a granted lease")
+        queue = top.take_or_none("queue", dict)
+        if (queue is not None) != (state == "queued"):
+            raise BadLease(f"lease.queue must be there while queued, and only then: {state}")
         return cls(
             id=top.take("id", str),
             request_id=top.take("request_id", str),
             owner=Owner(*(owner.take(key, str) for key in ("hub", "user", "server"))),
             state=state,
+            wants=top.take("wants", dict),
+            mode=top.take("mode", str),
             gpus=tuple(_parse_gpu(item) for item in top.take("gpus", list)),
             epoch=top.take("epoch", str),
+            revision=top.take("revision", str),
             container=top.take_or_none("container", str),
             reason=top.take_or_none("reason", str),
             exit_code=top.take_or_none("exit_code", int),
             oom_killed=top.take_or_none("oom_killed", bool),
+            granted_at=top.take_or_none("granted_at", str),
             ended_at=top.take_or_none("ended_at", str),
+            queue=None if queue is None else _parse_queue(queue),
             inject=None if inject is None else _parse_inject(inject),
         )
 
@@ -126,10 +186,49 @@ class _Fields:
     def take_or_none[T](self, key: str, kind: type[T]) -> T | None:
         return None if self.told.get(key) is None else self.take(key, kind)
 
+    def take_count(self, key: str, least: int) -> int:
+        count = self.take(key, int)
+        if count < least:
+            raise BadLease(f"{self.path}.{key}: {count} is less than {least}")
+        return count
+
+    def take_time(self, key: str) -> datetime:
+        told = self.take(key, str)
+        try:
+            when = datetime.fromisoformat(told)
+        except ValueError as error:
+            raise BadLease(f"{self.path}.{key}: {told!r} is not a time") from error
+        if when.tzinfo is None:
+            raise BadLease(f"{self.path}.{key}: {told!r} has no time zone")
+        return when
+
 
 def _parse_gpu(told: object) -> Gpu:
     fields = _Fields(told, "lease.gpus[]")
-    return Gpu(fields.take("uuid", str), fields.take("index", int), fields.take("model", str))
+    words = (fields.take("uuid", str), fields.take("index", int), fields.take("model", str))
+    return Gpu(*words, fields.take_or_none("fault", str))
+
+
+def _parse_queue(told: dict[str, Any]) -> Queue:
+    fields = _Fields(told, "lease.queue")
+    estimate = fields.take_or_none("estimate", dict)
+    return Queue(
+        position=fields.take_count("position", 1),
+        of=fields.take_count("of", 1),
+        expires_at=fields.take_time("expires_at") if told.get("expires_at") is not None else None,
+        renew_by=fields.take_time("renew_by"),
+        why=fields.take("why", str),
+        estimate=None if estimate is None else _parse_estimate(estimate),
+        holders=tuple(
+            Holder.parse(item, "lease.queue.holders[]") for item in fields.take("holders", list)
+        ),
+        hidden=fields.take_count("hidden", 0),
+    )
+
+
+def _parse_estimate(told: dict[str, Any]) -> Estimate:
+    fields = _Fields(told, "lease.queue.estimate")
+    return Estimate(*(fields.take_count(key, 0) for key in ("early_s", "likely_s", "late_s")))
 
 
 def _parse_inject(told: dict[str, Any]) -> Inject:

@@ -98,9 +98,14 @@ def render_form(
     chosen: str,
     gpus: Sequence[Mapping[str, Any]] | None,
     note: str,
+    *,
+    waits: bool,
 ) -> str:
-    """The start form: a radio list. `gpus` None: the allocator does not answer."""
-    rows = "".join(_row(profile, profile.slug == chosen, gpus) for profile in profiles)
+    """The start form: a radio list. `gpus` None: the allocator does not answer.
+
+    `waits`: a profile that does not fit now is waited for.
+    """
+    rows = "".join(_row(profile, profile.slug == chosen, gpus, waits) for profile in profiles)
     if gpus is None:
         state = "The allocator does not answer now: which GPUs are free is not known."
     else:
@@ -113,10 +118,12 @@ def render_form(
     )
 
 
-def _row(profile: Profile, checked: bool, gpus: Sequence[Mapping[str, Any]] | None) -> str:
+def _row(
+    profile: Profile, checked: bool, gpus: Sequence[Mapping[str, Any]] | None, waits: bool
+) -> str:
     ident = html.escape(f"profile-{profile.slug}", quote=True)
     slug = html.escape(profile.slug, quote=True)
-    about = " ".join(part for part in (profile.description, _room(profile, gpus)) if part)
+    about = " ".join(part for part in (profile.description, _room(profile, gpus, waits)) if part)
     return (
         '<div class="form-check mb-2">'
         f'<input class="form-check-input" type="radio" name="{FIELD}" id="{ident}" '
@@ -126,12 +133,13 @@ def _row(profile: Profile, checked: bool, gpus: Sequence[Mapping[str, Any]] | No
     )
 
 
-def _room(profile: Profile, gpus: Sequence[Mapping[str, Any]] | None) -> str:
-    """Says so if the profile does not fit now; starting is still allowed, and refused in words."""
+def _room(profile: Profile, gpus: Sequence[Mapping[str, Any]] | None, waits: bool) -> str:
+    """Says so if the profile does not fit now; it may be started all the same."""
     if gpus is None or "none" in profile.gpus:
         return ""
     needed = len(gpus) if "all" in profile.gpus else profile.gpus.get("count")
     free = free_gpus(gpus, profile.mode)
     if isinstance(needed, int) and free < needed:
-        return f"Not free now (needs {needed}, {free} with room)."
+        wait = " You would wait in line." if waits and needed <= len(gpus) else ""
+        return f"Not free now (needs {needed}, {free} with room).{wait}"
     return ""

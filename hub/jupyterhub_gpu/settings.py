@@ -5,6 +5,8 @@ It was checked when it was written; what is wrong here is a version that does no
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,8 @@ class Settings:
     shm_size_bytes: int | None
     profiles: tuple[Profile, ...]
     socket: str
+    queue_enabled: bool
+    queue_max: int
     auth_method: str
     public_url: str
 
@@ -52,6 +56,8 @@ class Settings:
                 shm_size_bytes=notebook.get("shm_size_bytes"),
                 profiles=tuple(Profile.parse(item) for item in told["profiles"]),
                 socket=told["allocator"]["socket"],
+                queue_enabled=bool(told["queue"]["enabled"]),
+                queue_max=int(told["queue"]["max"]),
                 auth_method=told["auth"]["method"],
                 public_url=told.get("public_url", ""),
             )
@@ -60,6 +66,20 @@ class Settings:
         if settings.auth_method != "pam":
             raise BadSettings(f"hub.json: auth.method {settings.auth_method!r} is not known")
         return settings
+
+
+def token_from(secret: bytes, purpose: str) -> str:
+    """A token of the hub's own, the same after each restart: its database gathers no old ones."""
+    return hmac.new(secret, purpose.encode(), hashlib.sha256).hexdigest()
+
+
+def name_template(hub_name: str) -> str:
+    """DockerSpawner's template for the names of containers: two hubs never share one.
+
+    Neither an escaped user's name nor a hub's has a dot, so none can be taken for another's.
+    """
+    hub = "-" if hub_name == "hub" else f".{hub_name}."
+    return f"{{prefix}}{hub}{{username}}--{{servername}}"
 
 
 def read_secret(folder: Path, name: str) -> bytes:

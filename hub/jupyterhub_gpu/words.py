@@ -1,8 +1,11 @@
-"""What people read: refusals, and why a server ended. Plain text, no I/O."""
+"""What people read: refusals, and why a server ended. Plain text, no I/O.
+
+What they read while they wait in line is in line_words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +19,10 @@ from .allocator import (
     NoGpuFree,
     NotReady,
     Problem,
+    QueueFull,
     StaleEpoch,
 )
-from .lease import Lease
+from .lease import BadLease, Holder, Lease
 
 KILLED_EXIT_CODES = (137, 9)
 
@@ -36,8 +40,9 @@ class Refusal(SpawnException):
 
 def refuse(error: AllocatorError, asked_for: str) -> Refusal:
     """The allocator's refusal of a start, for the person who asked for `asked_for`."""
-    if isinstance(error, NoGpuFree):
-        text = f"No GPU is free for “{asked_for}” now. {holders_in_words(error.more)}"
+    if isinstance(error, NoGpuFree | QueueFull):
+        line = _line_is_full(error.more) if isinstance(error, QueueFull) else ""
+        text = f"No GPU is free for “{asked_for}” now.{line} {_held_by(error.more)}"
         return Refusal(text.strip(), reason=error.slug, status_code=409)
     if isinstance(error, Impossible):
         text = f"This machine cannot serve “{asked_for}”: {error.detail or error.title}"
@@ -60,38 +65,58 @@ def refuse(error: AllocatorError, asked_for: str) -> Refusal:
     return Refusal(text, reason="allocator-down", status_code=503)
 
 
-def holders_in_words(more: dict[str, Any]) -> str:
+def _line_is_full(more: dict[str, Any]) -> str:
+    waiting = more.get("waiting")
+    many = f": {waiting} wait already" if isinstance(waiting, int) and waiting > 0 else ""
+    return f" The line is full{many}. Please try again later."
+
+
+def _held_by(more: dict[str, Any]) -> str:
+    """The holders of a problem document; what cannot be understood is left out."""
+    told, hidden = more.get("holders"), more.get("hidden")
+    holders = []
+    for item in told if isinstance(told, list) else []:
+        try:
+            holders.append(Holder.parse(item))
+        except BadLease:
+            continue
+    return holders_in_words(holders, hidden if isinstance(hidden, int) else 0)
+
+
+def holders_in_words(holders: Sequence[Holder], hidden: int) -> str:
     """Who holds what, as far as the admin lets it be seen."""
-    holders = more.get("holders")
-    gpus_by_holder: dict[str, list[str]] = {}
-    for item in holders or []:
-        if isinstance(item, dict):
-            gpus_by_holder.setdefault(_holder(item), []).append(str(item.get("index", "?")))
-    lines = [
-        f"{'GPU' if len(gpus) == 1 else 'GPUs'} {', '.join(gpus)}: {who}"
-        for who, gpus in gpus_by_holder.items()
-    ]
-    hidden = more.get("hidden")
-    if isinstance(hidden, int) and hidden > 0:
-        others = "lease" if hidden == 1 else "leases"
-        lines.append(f"{hidden} {'more ' if lines else ''}{others} of other people")
+    lines = [f"{gpus}: {' since '.join(filter(None, who))}" for gpus, *who in by_holder(holders)]
+    if hidden > 0:
+        lines.append(hidden_in_words(hidden, bool(lines)))
     return f"Held by: {'; '.join(lines)}." if lines else ""
 
 
-def _holder(told: dict[str, Any]) -> str:
-    who = told.get("user") or "somebody"
-    if told.get("server"):
-        who = f"{who} ({told['server']})"
-    since = moment(told.get("since"))
-    return f"{who} since {since}" if since else who
+def hidden_in_words(hidden: int, more: bool) -> str:
+    """How many leases are not shown."""
+    leases = "lease" if hidden == 1 else "leases"
+    return f"{hidden} {'more ' if more else ''}{leases} of other people"
 
 
-def moment(told: object) -> str:
-    """An RFC 3339 time for people: the clock's time today, else with its date. UTC."""
-    if not isinstance(told, str):
+def by_holder(holders: Sequence[Holder]) -> list[tuple[str, str, str]]:
+    """Per holder: the GPUs ("GPUs 0, 3"), who, since when (may be empty)."""
+    gpus: dict[tuple[str, str], list[str]] = {}
+    for holder in holders:
+        who = holder.user or "somebody"
+        if holder.server:
+            who = f"{who} ({holder.server})"
+        gpus.setdefault((who, moment(holder.since)), []).append(str(holder.index))
+    return [
+        (f"{'GPU' if len(indices) == 1 else 'GPUs'} {', '.join(indices)}", who, since)
+        for (who, since), indices in gpus.items()
+    ]
+
+
+def moment(told: datetime | str | None) -> str:
+    """A time (RFC 3339 if text) for people: the clock's today, else with its date. UTC."""
+    if told is None:
         return ""
     try:
-        when = datetime.fromisoformat(told).astimezone(UTC)
+        when = (datetime.fromisoformat(told) if isinstance(told, str) else told).astimezone(UTC)
     except ValueError:
         return ""
     today = when.date() == datetime.now(UTC).date()
@@ -99,14 +124,20 @@ def moment(told: object) -> str:
 
 
 def last_end(leases: Iterable[Lease]) -> str:
-    """Why this person's last server ended, if it ended by itself; else empty."""
+    """Why this person's last server, or wait for one, ended by itself; else empty."""
     ended = [lease for lease in leases if lease.state == "ended" and lease.ended_at]
     if not ended:
         return ""
     last = max(ended, key=lambda lease: lease.ended_at or "")
-    why = _why(last)
     when = moment(last.ended_at)
-    return f"Your last server ended{f' at {when}' if when else ''}: {why}." if why else ""
+    at = f" at {when}" if when else ""
+    if last.reason == "expired" and last.granted_at is None:
+        return (
+            f"Your place in line ended{at}: you had waited as long as one may, or the hub was "
+            "away for too long."
+        )
+    why = _why(last)
+    return f"Your last server ended{at}: {why}." if why else ""
 
 
 def _why(lease: Lease) -> str:

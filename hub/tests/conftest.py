@@ -20,10 +20,13 @@ from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.proxy import Proxy
 from traitlets.config import Config
 
-from jupyterhub_gpu import GpuDockerSpawner
+from jupyterhub_gpu import TEMPLATES, GpuDockerSpawner, resume
+from jupyterhub_gpu.allocator import AllocatorClient
 from jupyterhub_gpu.deletion import StopServersFirst
+from jupyterhub_gpu.leasing import Leasing
+from jupyterhub_gpu.renaming import CarefulRename
 
-TOKEN = "t" * 40
+TOKEN, OWN_TOKEN = "t" * 40, "o" * 40
 PROFILES = [
     {"slug": "none", "display_name": "No GPU", "gpus": {"none": True}},
     {"slug": "one-gpu", "display_name": "1 GPU", "gpus": {"count": 1}, "default": True},
@@ -48,7 +51,7 @@ class NoProxy(Proxy):
         return dict(self.routes)
 
 
-class Anybody(StopServersFirst, DummyAuthenticator):
+class Anybody(StopServersFirst, CarefulRename, DummyAuthenticator):
     pass
 
 
@@ -59,6 +62,9 @@ class TestedHub(JupyterHub):
         pass
 
     def init_signal(self) -> None:
+        pass
+
+    def _stop_event_loop(self) -> None:
         pass
 
     def init_logging(self) -> None:
@@ -77,6 +83,7 @@ class Hub:
 
     def __init__(self, app: Any, url: str) -> None:
         self.app, self.url = app, url
+        self.asking: list[asyncio.Future[Any]] = []
 
     async def api(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"token {TOKEN}"}
@@ -102,6 +109,22 @@ class Hub:
 
     async def stop(self, user: str, server: str = "") -> int:
         return (await self.api("DELETE", self.path(user, server)))[0]
+
+    async def wait_in_line(self, user: str, profile: str | None = None, server: str = "") -> Any:
+        """Ask for a server and return its spawner once it stands in line."""
+        await self.api("POST", f"/users/{user}")
+        options = {"profile": profile} if profile else None
+        self.asking.append(
+            asyncio.ensure_future(self.api("POST", self.path(user, server), options))
+        )
+        spawners = self.app.users[user].spawners
+        await until(lambda: server in spawners and spawners[server].in_line)
+        return spawners[server]
+
+    async def resume(self) -> None:
+        """What the thread does that starts with the hub."""
+        client = AllocatorClient(self.app.config.GpuMixin.allocator_socket, patience_s=5.0)
+        await resume.resume(client, f"{self.url}/hub/api", OWN_TOKEN)
 
     def spawner(self, user: str, server: str = "") -> Any:
         return self.app.users[user].spawners[server]
@@ -131,7 +154,7 @@ class Hub:
 
 @pytest.fixture
 async def allocator(tmp_path: Path) -> AsyncIterator[FakeAllocator]:
-    fake = await FakeAllocator(tmp_path / "a.sock").start()
+    fake = await FakeAllocator(tmp_path / "hub.sock").start()
     yield fake
     await fake.stop()
 
@@ -139,7 +162,7 @@ async def allocator(tmp_path: Path) -> AsyncIterator[FakeAllocator]:
 @pytest.fixture
 def engine(allocator: FakeAllocator, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
     fake = FakeEngine()
-    fake.on_gone.append(allocator.running.discard)
+    fake.on_gone.append(allocator.gone)
     monkeypatch.setattr(GpuDockerSpawner, "_client", fake)
     monkeypatch.setattr(GpuDockerSpawner, "_executor", None)
     yield fake
@@ -149,49 +172,60 @@ def engine(allocator: FakeAllocator, monkeypatch: pytest.MonkeyPatch) -> Iterato
 @pytest.fixture
 async def hub_again(
     allocator: FakeAllocator, engine: FakeEngine, tmp_path: Path
-) -> AsyncIterator[Callable[[], Any]]:
-    """Starts the hub, and again after `close`: with the same database, as after a restart."""
-    hubs: list[Hub] = []
+) -> AsyncIterator[Callable[..., Any]]:
+    """Starts the hub, and again after an end as by SIGTERM: with the same database.
 
-    async def start() -> Hub:
-        for old in hubs:
-            close(old)
-        port = free_port()
-        c = Config()
-        c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port}"
-        c.JupyterHub.bind_url = f"http://127.0.0.1:{free_port()}"
-        c.JupyterHub.db_url = f"sqlite:///{tmp_path}/hub.sqlite"
-        c.JupyterHub.cookie_secret = b"c" * 32
-        c.JupyterHub.proxy_class = NoProxy
-        c.JupyterHub.cleanup_servers = False
-        c.JupyterHub.authenticator_class = Anybody
-        c.JupyterHub.spawner_class = GpuDockerSpawner
-        c.JupyterHub.allow_named_servers = True
-        c.JupyterHub.services = [{"name": "test", "api_token": TOKEN}]
-        scopes = ["admin:users", "admin:servers", "admin:server_state", "list:users"]
-        c.JupyterHub.load_roles = [{"name": "tester", "services": ["test"], "scopes": scopes}]
-        c.GpuMixin.allocator_socket = str(allocator.socket)
-        c.GpuMixin.profile_list = PROFILES
-        c.GpuMixin.allocator_patience = 1.0
-        c.GpuMixin.ending_timeout = 3
-        c.GpuMixin.removal_timeout = 2
-        c.DockerSpawner.network_name = NETWORK
-        c.DockerSpawner.use_internal_ip = True
-        c.DockerSpawner.pull_policy = "skip"
-        c.DockerSpawner.name_template = "nb-{username}--{servername}"
-        c.Spawner.http_timeout = 5
-        c.Spawner.poll_interval = 1
-        c.Spawner.consecutive_failure_limit = 0
+    With another `name` it is a hub of its own, beside the first.
+    """
+    hubs: dict[str, Hub] = {}
+
+    async def start(name: str = "hub") -> Hub:
+        if name in hubs:
+            await end(hubs[name])
+        config = settings(tmp_path, allocator, name)
         TestedHub.clear_instance()
-        app = TestedHub.instance(config=c)
+        app = TestedHub.instance(config=config)
         await app.initialize([])
         await app.start()
-        hubs.append(Hub(app, f"http://127.0.0.1:{port}"))
-        return hubs[-1]
+        hubs[name] = Hub(app, config.JupyterHub.hub_bind_url)
+        return hubs[name]
 
     yield start
-    for each in hubs:
+    for each in hubs.values():
         close(each)
+        each.app.db.close()
+
+
+def settings(tmp_path: Path, allocator: FakeAllocator, name: str) -> Config:
+    c = Config()
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{free_port()}"
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{free_port()}"
+    c.JupyterHub.db_url = f"sqlite:///{tmp_path}/{name}.sqlite"
+    c.JupyterHub.cookie_secret = b"c" * 32
+    c.JupyterHub.proxy_class = NoProxy
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.authenticator_class = Anybody
+    c.JupyterHub.spawner_class = GpuDockerSpawner
+    c.JupyterHub.allow_named_servers = True
+    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    c.JupyterHub.services = [{"name": "test", "api_token": TOKEN}, resume.service(OWN_TOKEN)]
+    scopes = ["admin:users", "admin:servers", "admin:server_state", "list:users"]
+    tester = {"name": "tester", "services": ["test"], "scopes": scopes}
+    c.JupyterHub.load_roles = [tester, resume.role()]
+    c.GpuMixin.hub_name = name
+    c.GpuMixin.allocator_socket = str(allocator.socket.with_name(f"{name}.sock"))
+    c.GpuMixin.profile_list = PROFILES
+    c.GpuMixin.allocator_patience = 1.0
+    c.GpuMixin.ending_timeout = 3
+    c.GpuMixin.removal_timeout = 2
+    c.DockerSpawner.network_name = NETWORK
+    c.DockerSpawner.use_internal_ip = True
+    c.DockerSpawner.pull_policy = "skip"
+    c.DockerSpawner.name_template = "nb-{username}--{servername}"
+    c.Spawner.http_timeout = 5
+    c.Spawner.poll_interval = 1
+    c.Spawner.consecutive_failure_limit = 0
+    return c
 
 
 def close(hub: Hub) -> None:
@@ -201,7 +235,14 @@ def close(hub: Hub) -> None:
     for user in hub.app.users.values():
         for spawner in user.spawners.values():
             spawner.stop_polling()
+
+
+async def end(hub: Hub) -> None:
+    """As SIGTERM ends it: every task of the loop is cancelled."""
+    close(hub)
+    await hub.app.shutdown_cancel_tasks()
     hub.app.db.close()
+    Leasing._background.clear()
 
 
 @pytest.fixture

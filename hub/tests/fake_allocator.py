@@ -1,19 +1,24 @@
-"""A small stand-in for the allocator: the same paths over a real unix socket, books in memory.
+"""A small stand-in for the allocator: the same paths over real unix sockets, books in memory.
 
 `running` names the containers that "run"; tests change it. `script` holds replies to give
-instead, in order: a (status, body) pair, or DROP to cut the connection.
+instead, in order: a (status, body) pair, or DROP to cut the connection. The line is first come,
+first served; `estimate` and `why` are what is told of each place in it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 DROP = object()
+BEFORE_START = ("queued", "granted")
 
 
 def problem(slug: str, status: int, detail: str = "", **more: Any) -> tuple[int, dict[str, Any]]:
@@ -26,6 +31,10 @@ def uuid_of(index: int) -> str:
     return f"GPU-51d00000-0000-4000-8000-0000{index:08x}"
 
 
+def now_text(seconds: float = 0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
 class FakeAllocator:
     def __init__(self, socket: Path, gpus: int = 2, hub: str = "hub") -> None:
         self.socket = socket
@@ -35,36 +44,66 @@ class FakeAllocator:
         self.running: set[str] = set()
         self.script: list[Any] = []
         self.seen: list[tuple[str, str, Any]] = []
-        self.runner: web.AppRunner | None = None
+        self.queue_max = 100
+        self.queue_enabled = True
+        self.renew_timeout_s = 300.0
+        self.longest_wait_s: float | None = 24 * 3600.0
+        self.estimate: dict[str, int] | None = None
+        self.why = "no GPU is free"
+        self.renewed: dict[str, str] = {}
+        self.runners: list[web.AppRunner] = []
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._made = 0
 
     async def start(self) -> FakeAllocator:
+        await self.listen(self.socket, self.hub)
+        return self
+
+    async def listen(self, socket: Path, hub: str) -> None:
+        """One more hub's socket to the same books."""
         app = web.Application(middlewares=[self._scripted])
         app.router.add_post("/v1/leases", self._ask)
         app.router.add_get("/v1/leases", self._list)
         app.router.add_get("/v1/leases/{id}", self._one)
         app.router.add_delete("/v1/leases/{id}", self._release)
         app.router.add_post("/v1/leases/{id}/bind", self._bind)
+        app.router.add_post("/v1/leases/{id}/renew", self._renew)
         app.router.add_get("/v1/gpus", self._gpus)
-        self.runner = web.AppRunner(app)
-        await self.runner.setup()
-        await web.UnixSite(self.runner, str(self.socket)).start()
-        return self
+        app[HUB] = hub
+        self.runners.append(web.AppRunner(app, shutdown_timeout=0.1))
+        await self.runners[-1].setup()
+        await web.UnixSite(self.runners[-1], str(socket)).start()
 
     async def stop(self) -> None:
-        if self.runner:
-            await self.runner.cleanup()
-            self.socket.unlink(missing_ok=True)
-            self.runner = None
+        for runner in self.runners:
+            await runner.cleanup()
+        self.socket.unlink(missing_ok=True)
+        self.runners = []
 
-    def state(self, user: str, server: str = "") -> list[str]:
+    # --- what tests do and see ------------------------------------------------------------------
+
+    def state(self, user: str, server: str = "", hub: str | None = None) -> list[str]:
         """The states of this person's leases, oldest first."""
-        mine = {"hub": self.hub, "user": user, "server": server}
+        mine = {"hub": hub or self.hub, "user": user, "server": server}
         return [lease["state"] for lease in self.leases.values() if lease["owner"] == mine]
 
+    def state_count(self, state: str) -> int:
+        return sum(1 for lease in self.leases.values() if lease["state"] == state)
+
+    def last(self, user: str, server: str = "") -> dict[str, Any]:
+        """This person's newest lease."""
+        mine = {"user": user, "server": server}
+        return [x for x in self.leases.values() if mine.items() <= x["owner"].items()][-1]
+
+    def asks(self) -> list[dict[str, Any]]:
+        """What was asked, in order."""
+        return [body for method, path, body in self.seen if (method, path) == ASK]
+
     def end(self, lease: dict[str, Any], reason: str, code: int | None = None, oom: Any = None):
-        now = datetime.now(UTC).isoformat()
         lease |= {"state": "ended", "reason": reason, "exit_code": code, "oom_killed": oom}
-        lease |= {"ended_at": now, "inject": None}
+        lease |= {"ended_at": now_text(), "inject": None}
+        self.serve()
 
     def settle(self) -> None:
         """What the events of the engine would do."""
@@ -73,12 +112,159 @@ class FakeAllocator:
             if lease["state"] == "ending" and gone:
                 self.end(lease, "released")
 
+    def gone(self, container: str) -> None:
+        """The engine, from a thread of its own, says that a container is gone."""
+        self.running.discard(container)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.settle)
+
+    def change(self, **what: Any) -> None:
+        """Change what is told of the line, and wake those who look."""
+        for key, value in what.items():
+            setattr(self, key, value)
+        self._wake()
+
     def holds(self, user: str, count: int, server: str = "", container: str | None = None) -> dict:
-        lease = self._make(f"r-{len(self.leases)}", user, server, list(range(count)), "shared")
+        """A lease of somebody who is not at this hub's door now."""
+        owner = {"hub": self.hub, "user": user, "server": server}
+        lease = self._make(f"r-{self._made}", owner, {"count": count}, "shared")
+        self._grant(lease, list(range(count)))
         if container:
             lease |= {"state": "active", "container": container}
             self.running.add(container)
         return lease
+
+    def waits(self, user: str, wants: dict[str, Any], request_id: str, server: str = "") -> dict:
+        """A lease in line, as a hub before this one has left it."""
+        lease = self._make(
+            request_id, {"hub": self.hub, "user": user, "server": server}, wants, "shared"
+        )
+        self.serve()
+        return lease
+
+    def forget(self) -> None:
+        """The store is lost, and the line with it."""
+        self.leases = {key: x for key, x in self.leases.items() if x["state"] != "queued"}
+        self._wake()
+
+    # --- the books ------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Grant from the head of the line what fits now."""
+        open_to = self.gpus
+        for lease in self._line():
+            free, count = self._free(), self._count(lease["wants"])
+            if self._blocked(lease) or count > min(len(free), open_to):
+                open_to = 0  # nobody passes, but for those who want none
+            else:
+                self._grant(lease, free[:count])
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _live(self) -> list[dict[str, Any]]:
+        return [lease for lease in self.leases.values() if lease["state"] != "ended"]
+
+    def _line(self) -> list[dict[str, Any]]:
+        return [lease for lease in self.leases.values() if lease["state"] == "queued"]
+
+    def _held(self) -> dict[int, dict[str, Any]]:
+        return {gpu["index"]: lease for lease in self._live() for gpu in lease["gpus"]}
+
+    def _free(self) -> list[int]:
+        held = self._held()
+        return [index for index in range(self.gpus) if index not in held]
+
+    def _count(self, wants: dict[str, Any]) -> int:
+        return 0 if "none" in wants else self.gpus if "all" in wants else wants["count"]
+
+    def _blocked(self, lease: dict[str, Any]) -> bool:
+        return any(
+            each is not lease and each["owner"] == lease["owner"] and each["state"] == "ending"
+            for each in self._live()
+        )
+
+    def _holders(self) -> list[dict[str, Any]]:
+        return [
+            {"gpu": uuid_of(index), "index": index, "since": lease["created_at"]}
+            | {key: lease["owner"][key] for key in ("user", "server")}
+            for index, lease in sorted(self._held().items())
+        ]
+
+    def _make(
+        self, request_id: str, owner: dict[str, str], wants: dict[str, Any], mode: str
+    ) -> dict[str, Any]:
+        ident = f"L-{self._made:04d}"
+        self._made += 1
+        lease = {
+            "id": ident,
+            "request_id": request_id,
+            "owner": owner,
+            "state": "queued",
+            "wants": wants,
+            "mode": mode,
+            "reason": None,
+            "exit_code": None,
+            "oom_killed": None,
+            "host": "h1",
+            "gpus": [],
+            "container": None,
+            "epoch": "E1",
+            "created_at": now_text(),
+            "granted_at": None,
+            "ended_at": None,
+            "inject": None,
+        }
+        self.renewed[ident] = now_text(self.renew_timeout_s)
+        self.leases[ident] = lease
+        return lease
+
+    def _grant(self, lease: dict[str, Any], picked: list[int]) -> None:
+        gpus = [
+            {"uuid": uuid_of(i), "index": i, "model": "A100-40G", "memory_mib": 40960}
+            | {"fault": None}
+            for i in picked
+        ]
+        uuids = ",".join(str(gpu["uuid"]) for gpu in gpus)
+        owner = lease["owner"]
+        labels = {
+            "gpuhub.lease": lease["id"],
+            "gpuhub.owner": f"{owner['hub']}/{owner['user']}/{owner['server']}",
+            "gpuhub.gpus": uuids,
+            "gpuhub.mode": lease["mode"],
+            "gpuhub.epoch": "E1",
+        }
+        inject = {
+            "driver": "devices" if gpus else "none",
+            "host_config": {"DeviceRequests": [], "Devices": [], "Mounts": []},
+            "environment": {"NVIDIA_VISIBLE_DEVICES": "void", "GPUHUB_GPUS": uuids},
+            "labels": labels,
+        }
+        lease |= {"state": "granted", "gpus": gpus, "inject": inject, "granted_at": now_text()}
+
+    def shown(self, lease: dict[str, Any]) -> dict[str, Any]:
+        """As the API tells it."""
+        queue = None
+        if lease["state"] == "queued":
+            line = self._line()
+            longest = self.longest_wait_s
+            queue = {
+                "position": line.index(lease) + 1,
+                "of": len(line),
+                "expires_at": None if longest is None else now_text(longest),
+                "renew_by": self.renewed[lease["id"]],
+                "why": self.why,
+                "estimate": self.estimate,
+                "holders": self._holders(),
+                "hidden": 0,
+            }
+        told = {**lease, "queue": queue}
+        stable = json.dumps(
+            {**told, "queue": queue and {**queue, "expires_at": None, "renew_by": None}}
+        )
+        return {**told, "revision": hashlib.sha256(stable.encode()).hexdigest()[:12]}
 
     # --- the API ------------------------------------------------------------------------------
 
@@ -105,80 +291,59 @@ class FakeAllocator:
             status=status, text=json.dumps(body), content_type=kind, headers=headers
         )
 
+    def _mine(self, request: web.Request) -> list[dict[str, Any]]:
+        """The leases that this socket's hub may see."""
+        hub = request.app[HUB]
+        return [lease for lease in self.leases.values() if lease["owner"]["hub"] == hub]
+
+    def _named(self, request: web.Request) -> dict[str, Any]:
+        for lease in self._mine(request):
+            if lease["id"] == request.match_info["id"]:
+                return lease
+        _, body = problem("not-found", 404)
+        raise web.HTTPNotFound(text=json.dumps(body), content_type="application/problem+json")
+
     async def _ask(self, request: web.Request) -> web.Response:
         body = await request.json()
-        user, server = body["owner"]["user"], body["owner"]["server"]
-        for lease in self.leases.values():
+        owner = {"hub": request.app[HUB], **{key: body["owner"][key] for key in ("user", "server")}}
+        for lease in list(self.leases.values()):
             if lease["request_id"] == body["request_id"]:
-                return self._reply(200, lease)
-            if (lease["owner"]["user"], lease["owner"]["server"]) != (user, server):
-                continue
-            if lease["state"] == "ending":
-                return self._reply(*problem("owner-ending", 409))
-            if lease["state"] == "active":
-                return self._reply(*problem("owner-active", 409, lease=lease))
-            if lease["state"] == "granted":
+                if lease["owner"] != owner:
+                    return self._reply(*problem("request-reused", 409))
+                return self._reply(200, self.shown(lease))
+        refused = self._refuse(owner, body)
+        if refused:
+            return self._reply(*refused)
+        for lease in self._live():
+            if lease["owner"] == owner and lease["state"] in BEFORE_START:
                 self.end(lease, "replaced")
-        held = {gpu["index"]: lease for lease in self._live() for gpu in lease["gpus"]}
-        free = [index for index in range(self.gpus) if index not in held]
-        asked = body["gpus"]
-        count = 0 if "none" in asked else self.gpus if "all" in asked else asked["count"]
+        lease = self._make(body["request_id"], owner, body["gpus"], body["mode"])
+        self.serve()
+        return self._reply(201 if lease["state"] == "granted" else 202, self.shown(lease))
+
+    def _refuse(self, owner: dict[str, str], body: dict[str, Any]) -> Any:
+        own = {lease["state"]: lease for lease in self._live() if lease["owner"] == owner}
+        count = self._count(body["gpus"])
+        waits = self.queue_enabled and body.get("wait", False)
         if count > self.gpus:
-            return self._reply(*problem("impossible", 422, f"there are {self.gpus} GPUs"))
-        if count > len(free):
-            holders = [
-                {"gpu": uuid_of(index), "index": index, "since": lease["created_at"]}
-                | {key: lease["owner"][key] for key in ("user", "server")}
-                for index, lease in sorted(held.items())
-            ]
-            return self._reply(*problem("no-gpu-free", 409, holders=holders, hidden=0))
-        picked = free[:count]
-        lease = self._make(body["request_id"], user, server, picked, body["mode"])
-        return self._reply(201, lease)
-
-    def _live(self) -> list[dict[str, Any]]:
-        return [lease for lease in self.leases.values() if lease["state"] != "ended"]
-
-    def _make(self, request_id: str, user: str, server: str, picked: list[int], mode: str) -> dict:
-        ident = f"L-{len(self.leases):04d}"
-        gpus = [
-            {"uuid": uuid_of(i), "index": i, "model": "A100-40G", "memory_mib": 40960}
-            for i in picked
-        ]
-        uuids = ",".join(gpu["uuid"] for gpu in gpus)
-        labels = {"gpuhub.lease": ident, "gpuhub.owner": f"{self.hub}/{user}/{server}"}
-        labels |= {"gpuhub.gpus": uuids, "gpuhub.mode": mode, "gpuhub.epoch": "E1"}
-        environment = {"NVIDIA_VISIBLE_DEVICES": "void", "GPUHUB_GPUS": uuids}
-        lease = {
-            "id": ident,
-            "request_id": request_id,
-            "owner": {"hub": self.hub, "user": user, "server": server},
-            "state": "granted",
-            "reason": None,
-            "exit_code": None,
-            "oom_killed": None,
-            "host": "h1",
-            "gpus": gpus,
-            "mode": mode,
-            "container": None,
-            "epoch": "E1",
-            "created_at": datetime.now(UTC).isoformat(),
-            "ended_at": None,
-            "inject": {
-                "driver": "devices" if gpus else "none",
-                "host_config": {"DeviceRequests": [], "Devices": [], "Mounts": []},
-                "environment": environment,
-                "labels": labels,
-            },
-        }
-        self.leases[ident] = lease
-        return lease
+            return problem("impossible", 422, f"there are {self.gpus} GPUs")
+        if "active" in own:
+            return problem("owner-active", 409, lease=self.shown(own["active"]))
+        if "ending" in own and not waits:
+            return problem("owner-ending", 409)
+        free = len(self._free()) + sum(len(own[x]["gpus"]) for x in BEFORE_START if x in own)
+        more = {"holders": self._holders(), "hidden": 0}
+        if not waits:
+            return problem("no-gpu-free", 409, **more) if count > free else None
+        others = [lease for lease in self._line() if lease["owner"] != owner]
+        full = len(others) >= self.queue_max and (others or count > free)
+        return problem("queue-full", 409, waiting=len(others), **more) if full else None
 
     async def _list(self, request: web.Request) -> web.Response:
         want = request.query.get("state", "live")
         found = [
-            lease
-            for lease in self.leases.values()
+            self.shown(lease)
+            for lease in self._mine(request)
             if (want == "all" or (lease["state"] == "ended") == (want == "ended"))
             and request.query.get("user", lease["owner"]["user"]) == lease["owner"]["user"]
             and request.query.get("server", lease["owner"]["server"]) == lease["owner"]["server"]
@@ -186,22 +351,32 @@ class FakeAllocator:
         return self._reply(200, {"leases": found})
 
     async def _one(self, request: web.Request) -> web.Response:
-        lease = self.leases.get(request.match_info["id"])
-        return self._reply(200, lease) if lease else self._reply(*problem("not-found", 404))
+        known = request.query.get("revision")
+        deadline = asyncio.get_running_loop().time() + int(request.query.get("wait", "0"))
+        while known is not None and self.shown(self._named(request))["revision"] == known:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+        return self._reply(200, self.shown(self._named(request)))
 
     async def _release(self, request: web.Request) -> web.Response:
-        lease = self.leases.get(request.match_info["id"])
-        if not lease:
-            return self._reply(*problem("not-found", 404))
-        if lease["state"] == "granted":
+        lease = self._named(request)
+        if lease["state"] in BEFORE_START:
             self.end(lease, "cancelled")
         elif lease["state"] == "active":
             lease["state"] = "ending"
             self.settle()
-        return self._reply(200, lease)
+        return self._reply(200, self.shown(lease))
+
+    async def _renew(self, request: web.Request) -> web.Response:
+        lease = self._named(request)
+        self.renewed[lease["id"]] = now_text(self.renew_timeout_s)
+        return self._reply(200, self.shown(lease))
 
     async def _bind(self, request: web.Request) -> web.Response:
-        lease = self.leases[request.match_info["id"]]
+        lease = self._named(request)
         body = await request.json()
         if body["epoch"] != lease["epoch"]:
             return self._reply(*problem("stale-epoch", 409))
@@ -209,13 +384,17 @@ class FakeAllocator:
             return self._reply(*problem("lease-state", 409))
         lease |= {"state": "active", "container": body["container"]}
         self.running.add(body["container"])
-        return self._reply(200, lease)
+        return self._reply(200, self.shown(lease))
 
     async def _gpus(self, request: web.Request) -> web.Response:
-        held = {gpu["index"] for lease in self._live() for gpu in lease["gpus"]}
+        held = self._held()
         told = [
             {"uuid": uuid_of(i), "index": i, "model": "A100-40G", "slots": 1, "state": "ok"}
             | {"used": int(i in held), "mode": "shared" if i in held else "free"}
             for i in range(self.gpus)
         ]
         return self._reply(200, {"gpus": told})
+
+
+ASK = ("POST", "/v1/leases")
+HUB = web.AppKey("hub", str)

@@ -15,7 +15,9 @@ from jupyterhub_gpu.allocator import (
     OwnerActive,
     OwnerEnding,
     Problem,
+    QueueFull,
     StaleEpoch,
+    TooManyRequests,
 )
 
 REQUEST = {
@@ -44,6 +46,44 @@ async def test_a_lease_lives_from_ask_to_release(client, allocator):
     assert (await client.lease(lease.id)).state == "ended"
 
 
+async def queued(client, allocator):
+    allocator.holds("cy", 2)
+    return await client.ask({**REQUEST, "wait": True})
+
+
+async def test_a_queued_lease_is_followed_until_it_changes(client, allocator):
+    lease = await queued(client, allocator)
+    assert (lease.state, lease.queue.position, lease.granted_at) == ("queued", 1, None)
+    following = asyncio.ensure_future(client.next_revision(lease, 50))
+    await asyncio.wait([following], timeout=1.5)  # longer than an answer may take otherwise
+    assert not following.done()
+    allocator.end(allocator.leases["L-0000"], "released")
+    granted = await following
+    assert (granted.state, granted.queue) == ("granted", None)
+    assert granted.granted_at
+
+
+async def test_what_changed_meanwhile_is_told_at_once(client, allocator):
+    lease = await queued(client, allocator)
+    allocator.change(why="something else")
+    now = asyncio.get_running_loop().time
+    since = now()
+    assert (await client.next_revision(lease, 50)).queue.why == "something else"
+    assert now() - since < 1.0
+
+
+async def test_without_a_change_the_lease_comes_as_it_is(client, allocator):
+    lease = await queued(client, allocator)
+    assert (await client.next_revision(lease, 1)).revision == lease.revision
+
+
+async def test_a_place_is_renewed(client, allocator):
+    lease = await queued(client, allocator)
+    assert (await client.renew(lease.id)).queue.renew_by > lease.queue.renew_by
+    with pytest.raises(NotFound):
+        await client.renew("L-none")
+
+
 async def test_gpus(client):
     assert [gpu["index"] for gpu in await client.gpus()] == [0, 1]
 
@@ -52,12 +92,14 @@ async def test_gpus(client):
     ("slug", "status", "kind"),
     [
         ("no-gpu-free", 409, NoGpuFree),
+        ("queue-full", 409, QueueFull),
         ("owner-active", 409, OwnerActive),
         ("owner-ending", 409, OwnerEnding),
         ("lease-state", 409, LeaseState),
         ("stale-epoch", 409, StaleEpoch),
         ("not-found", 404, NotFound),
         ("not-ready", 503, NotReady),
+        ("too-many-requests", 429, TooManyRequests),
         ("something-new", 418, Problem),
     ],
 )
@@ -101,11 +143,16 @@ async def test_a_cut_connection_is_repeated(client, allocator):
     assert len(allocator.leases) == 1
 
 
+async def test_a_busy_allocator_is_asked_again(client, allocator):
+    allocator.script = [problem("too-many-requests", 429)]
+    assert (await client.ask(REQUEST)).state == "granted"
+
+
 async def test_patience_ends(client, allocator):
     await allocator.stop()
     now = asyncio.get_running_loop().time
     start = now()
-    with pytest.raises(AllocatorDown, match=r"a\.sock"):
+    with pytest.raises(AllocatorDown, match=r"hub\.sock"):
         await client.gpus()
     assert 0.4 < now() - start < 2.0
 

@@ -8,7 +8,7 @@ from fake_allocator import problem
 from fake_engine import engine_error
 from requests.exceptions import ConnectionError as EngineGone
 
-from jupyterhub_gpu.spawner import GpuMixin
+from jupyterhub_gpu.leasing import Leasing
 
 
 def only(engine):
@@ -17,8 +17,8 @@ def only(engine):
 
 
 async def background_done():
-    while GpuMixin._background:
-        await asyncio.gather(*GpuMixin._background, return_exceptions=True)
+    while Leasing._background:
+        await asyncio.gather(*Leasing._background, return_exceptions=True)
 
 
 async def test_stop_gives_the_gpu_back_after_the_container_is_gone(hub, engine, allocator):
@@ -58,14 +58,14 @@ async def test_a_normal_stop_is_not_reported_as_a_death(hub, engine, allocator):
 
 
 async def test_waits_for_the_end_of_the_previous_server(hub, engine, allocator):
-    allocator.script = [problem("owner-ending", 409), problem("owner-ending", 409)]
+    allocator.script = [None, problem("owner-ending", 409), problem("owner-ending", 409)]
     await hub.start("ana")
     asked = [body for method, path, body in allocator.seen if path == "/v1/leases" and body]
     assert len({body["request_id"] for body in asked}) == 1
 
 
 async def test_refuses_in_words_when_the_previous_server_does_not_end(hub, engine, allocator):
-    allocator.script = [problem("owner-ending", 409)] * 20
+    allocator.script = [None] + [problem("owner-ending", 409)] * 20
     status, told = await hub.ask("ana")
     assert status == 409
     assert "has not ended yet" in told["message"]
@@ -87,7 +87,7 @@ async def test_a_forgotten_server_is_ended_and_the_start_goes_on(hub, engine, al
 @pytest.mark.parametrize("stage", ["POST", "inspect_image", "create_container", "start", "wait"])
 async def test_a_start_cancelled_at_each_stage_leaves_nothing(hub, engine, allocator, stage):
     if stage == "POST":
-        allocator.script = [problem("owner-ending", 409)] * 20
+        allocator.script = [None] + [problem("owner-ending", 409)] * 20
     elif stage == "wait":
         engine.slow["start"] = 0.2
     else:

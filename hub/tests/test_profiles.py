@@ -105,7 +105,9 @@ def test_room(gpus, shared, exclusive):
 
 
 def test_the_form_can_be_used_without_seeing_it():
-    page = BeautifulSoup(render_form(OFFERED, "one", [gpu(0), gpu(1)], "It <died>."), "html.parser")
+    page = BeautifulSoup(
+        render_form(OFFERED, "one", [gpu(0), gpu(1)], "It <died>.", waits=False), "html.parser"
+    )
     assert page.legend
     for button in page.find_all("input"):
         assert page.find("label", attrs={"for": button["id"]})
@@ -118,7 +120,14 @@ def test_the_form_can_be_used_without_seeing_it():
 
 
 def test_the_form_without_an_allocator():
-    page = render_form(OFFERED, "one", None, "")
+    page = render_form(OFFERED, "one", None, "", waits=True)
     assert "does not answer" in page
     assert "Not free" not in page
     assert 'role="status"' not in page
+
+
+def test_the_form_says_where_one_would_wait():
+    page = render_form(OFFERED, "one", [gpu(0), gpu(1)], "", waits=True)
+    assert "Not free now (needs 2, 1 with room). You would wait in line." in page
+    too_big = [profile("many", {"count": 3})]
+    assert "wait" not in render_form(too_big, "many", [gpu(1), gpu(1)], "", waits=True)

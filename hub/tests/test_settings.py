@@ -5,10 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
-from jupyterhub_gpu import GpuDockerSpawner, HostPAMAuthenticator, strays, watch
-from jupyterhub_gpu.settings import BadSettings, Settings, read_secret
+from jupyterhub_gpu import TEMPLATES, GpuDockerSpawner, HostPAMAuthenticator, resume, strays, watch
+from jupyterhub_gpu.settings import BadSettings, Settings, read_secret, token_from
 
 HUB = Path(__file__).parents[1]
 TOLD = {
@@ -25,6 +26,7 @@ TOLD = {
         }
     ],
     "allocator": {"socket": "/run/a.sock", "bind_timeout_s": 180},
+    "queue": {"enabled": True, "max": 50, "renew_timeout_s": 300},
     "auth": {"method": "pam"},
     "tls": {"mode": "none"},
     "public_url": "http://127.0.0.1:8000",
@@ -37,6 +39,7 @@ def test_hub_json_is_read(tmp_path):
     settings = Settings.read(path)
     assert (settings.hub_name, settings.admins) == ("hub", {"ana"})
     assert settings.profiles[0].gpus == {"count": 1}
+    assert (settings.queue_enabled, settings.queue_max) == (True, 50)
 
 
 def test_limits_may_be_left_out():
@@ -52,6 +55,8 @@ def test_limits_may_be_left_out():
         {"profiles": [{"slug": "x"}]},
         {"profiles": None},
         {"allocator": {}},
+        {"queue": {}},
+        {"queue": None},
         {"auth": {"method": "anybody"}},
     ],
 )
@@ -83,9 +88,10 @@ def configure(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(watch, "start_watch", started.append)
     monkeypatch.setattr(strays, "start_strays", started.append)
+    monkeypatch.setattr(resume, "start_resume", lambda *args: started.append(args))
 
-    def run():
-        c, loaded = Config(), []
+    def run(c=None):
+        c, loaded = c or Config(), []
         names = {"get_config": lambda: c, "load_subconfig": loaded.append}
         exec(compile(text, "jupyterhub_config.py", "exec"), names)  # noqa: S102
         return c, loaded, started
@@ -99,7 +105,9 @@ def test_the_configuration(configure, tmp_path):
         (tmp_path / "hub.d" / name).write_text("")
     c, loaded, started = configure()
     assert [Path(path).name for path in loaded] == ["10-a.py", "20-b.py"]
-    assert started == ["/var/run/docker.sock", "/run/a.sock"]
+    token = token_from(b"\xab" * 32, "gpuhub-resume")
+    taken_up = ("/run/a.sock", "http://127.0.0.1:8081/hub/api", token)
+    assert started == ["/var/run/docker.sock", "/run/a.sock", taken_up]
     assert c.JupyterHub.cleanup_servers is False
     assert c.ConfigurableHTTPProxy.auth_token == "ab" * 32
     assert c.Authenticator.admin_users == {"ana"}
@@ -110,6 +118,41 @@ def test_the_configuration(configure, tmp_path):
     assert [each.slug for each in spawner.offered] == ["one"]
     assert (spawner.mem_limit, spawner.cpu_limit, spawner.remove) == (1024, 2.0, True)
     assert spawner.extra_host_config["shm_size"] == 512
+
+
+def test_those_who_wait_are_not_counted_as_starting(configure, tmp_path):
+    c, _, _ = configure()
+    assert c.JupyterHub.concurrent_spawn_limit == 150
+    assert (c.GpuMixin.starts_limit, c.GpuMixin.wait_in_line) == (100, True)
+    off = {**TOLD, "queue": {"enabled": False, "max": 50, "renew_timeout_s": 300}}
+    (tmp_path / "hub.json").write_text(json.dumps(off))
+    c, _, _ = configure()
+    assert c.JupyterHub.concurrent_spawn_limit == 100
+    assert c.GpuMixin.wait_in_line is False
+
+
+def test_the_hubs_own_service_stands_beside_an_admins(configure):
+    c = Config()
+    c.JupyterHub.services = [{"name": "mine"}]
+    c.JupyterHub.load_roles = [{"name": "mine"}]
+    c.JupyterHub.base_url = "/jupyter/"
+    c, _, started = configure(c)
+    assert [each["name"] for each in c.JupyterHub.services] == ["mine", "gpuhub-resume"]
+    assert [each["name"] for each in c.JupyterHub.load_roles] == ["mine", "gpuhub-resume"]
+    assert started[-1][1] == "http://127.0.0.1:8081/jupyter/hub/api"
+    assert JupyterHub(config=c).services[-1]["name"] == "gpuhub-resume"
+
+
+def test_another_hubs_containers_have_other_names(configure, tmp_path):
+    other = {**TOLD, "hub": {**TOLD["hub"], "name": "lab"}}
+    (tmp_path / "hub.json").write_text(json.dumps(other))
+    c, _, _ = configure()
+    spawner = GpuDockerSpawner(config=c, user=SimpleNamespace(name="Ana-1"))
+    assert spawner.object_name == "gpuhub-nb.lab.-41na-2d1--"
+
+
+def test_the_pages_are_there():
+    assert (TEMPLATES / "spawn_pending.html").is_file()
 
 
 @pytest.mark.parametrize("kind", [GpuDockerSpawner, HostPAMAuthenticator])

@@ -38,6 +38,7 @@ async def test_bound_after_create_and_before_start(hub, engine, allocator):
 
 
 async def test_refused_when_all_are_leased_in_words(hub, engine, allocator):
+    allocator.queue_enabled = False
     await hub.start("ana", "two-gpus")
     status, told = await hub.ask("bo")
     assert status == 409
@@ -47,6 +48,7 @@ async def test_refused_when_all_are_leased_in_words(hub, engine, allocator):
 
 
 async def test_the_refusal_shows_on_the_page(hub, engine, allocator):
+    allocator.queue_enabled = False
     await hub.start("ana", "two-gpus")
     async with await hub.log_in("bo") as session:
         status, page = await hub.form(session, "bo", {"profile": "one-gpu"})
@@ -102,20 +104,20 @@ async def test_a_dead_allocator_is_said_in_words(hub, engine, allocator):
 
 
 async def test_an_answer_lost_on_the_way_is_asked_for_again(hub, engine, allocator):
-    allocator.script = [DROP]
+    allocator.script = [None, DROP]
     await hub.start("ana")
     assert allocator.state("ana") == ["active"]
 
 
 async def test_impossible_is_said_in_words(hub, engine, allocator):
-    allocator.script = [problem("impossible", 422, "there are 2 GPUs")]
+    allocator.script = [None, problem("impossible", 422, "there are 2 GPUs")]
     status, told = await hub.ask("ana")
     assert status == 422
     assert "This machine cannot serve “1 GPU”: there are 2 GPUs" in told["message"]
 
 
 async def test_a_refused_bind_removes_the_container(hub, engine, allocator):
-    allocator.script = [None, problem("lease-state", 409)]
+    allocator.script = [None, None, problem("lease-state", 409)]
     status, told = await hub.ask("ana")
     assert status == 503
     assert "taken back" in told["message"]
@@ -179,7 +181,7 @@ async def test_settings_that_name_devices_are_refused(hub, engine, allocator):
 async def test_progress_says_what_is_waited_for(hub, engine, allocator):
     engine.slow["create_container"] = 0.5
     asking = asyncio.ensure_future(hub.ask("ana"))
-    await until(lambda: "ana" in hub.app.users and hub.spawner("ana")._messages)
+    await until(lambda: "ana" in hub.app.users and hub.spawner("ana").story.messages)
     seen = []
 
     async def watch():

@@ -13,8 +13,9 @@ from jupyterhub_gpu.allocator import (
     NoGpuFree,
     NotReady,
     Problem,
+    QueueFull,
 )
-from jupyterhub_gpu.words import Refusal, holders_in_words, last_end, moment, refuse
+from jupyterhub_gpu.words import Refusal, last_end, moment, refuse
 
 HOLDERS = [
     {"index": 0, "user": "ana", "server": "", "since": "2020-01-02T03:04:05.678Z"},
@@ -51,14 +52,22 @@ def test_a_refusal_is_shown_in_plain_words():
     ],
 )
 def test_holders(more, text):
-    assert holders_in_words(more).startswith(text)
-    assert bool(holders_in_words(more)) == bool(text)
+    refusal = refuse(told(NoGpuFree, "no-gpu-free", 409, **more), "1 GPU").jupyterhub_message
+    said = refusal.removeprefix("No GPU is free for “1 GPU” now.").strip()
+    assert said.startswith(text)
+    assert bool(said) == bool(text)
 
 
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
         (told(NoGpuFree, "no-gpu-free", 409), 409, "No GPU is free for “1 GPU” now."),
+        (
+            told(QueueFull, "queue-full", 409, waiting=7, holders=HOLDERS[:1]),
+            409,
+            "The line is full: 7 wait already. Please try again later. Held by: GPU 0: ana",
+        ),
+        (told(QueueFull, "queue-full", 409), 409, "The line is full. Please try again later."),
         (told(Impossible, "impossible", 422), 422, "cannot serve “1 GPU”: a detail"),
         (told(NotReady, "not-ready", 503), 503, "right now: a detail"),
         (told(LeaseState, "lease-state", 409), 503, "taken back"),
@@ -92,6 +101,8 @@ def ended(reason, at="2020-01-02T03:04:05Z", **more):
         (ended("container_exited", exit_code=3), "it stopped by itself (exit code 3)"),
         (ended("container_gone"), "removed from outside"),
         (ended("revoked"), "an admin took its GPUs back"),
+        (ended("expired", granted_at=None), "Your place in line ended at 2020-01-02 03:04 UTC:"),
+        (ended("expired"), ""),
         (ended("released"), ""),
         (ended("replaced"), ""),
         (lease(), ""),
