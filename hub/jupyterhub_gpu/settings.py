@@ -31,6 +31,7 @@ class Settings:
     profiles: tuple[Profile, ...]
     socket: str
     auth_method: str
+    tls: bool  # people come by TLS, whether our proxy ends it or one in front of it
     public_url: str
 
     @classmethod
@@ -53,6 +54,7 @@ class Settings:
                 profiles=tuple(Profile.parse(item) for item in told["profiles"]),
                 socket=told["allocator"]["socket"],
                 auth_method=told["auth"]["method"],
+                tls=told["tls"]["mode"] != "none",
                 public_url=told.get("public_url", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
