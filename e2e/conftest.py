@@ -8,11 +8,13 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from harness import driver, engine, evidence, product, report, seed
+from harness.bare_machine import BareMachine
 from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
 
-PRODUCT_IMAGES = [engine.image(name) for name in ("allocator", "hub", "proxy", "notebook")]
-MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper"}
+PRODUCT_IMAGES = [engine.image(x) for x in ("allocator", "hub", "proxy", "notebook", "tools")]
+MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper",
+          "test_member"}  # fmt: skip
 BASE_IMAGE = "debian:trixie-slim"
 
 
@@ -66,6 +68,12 @@ def cdi(machines: Machines) -> TestHost:
 def nvidia(machines: Machines) -> TestHost:
     """GPUs and the nvidia runtime, which is the default runtime."""
     return machines.get("nvidia", HostSpec("nvidia", number=3))
+
+
+@pytest.fixture(scope="session")
+def debian(machines: Machines) -> BareMachine:
+    """Debian with systemd, where `up` has installed the engine; the product is up."""
+    return BareMachine.set_up(machines.get("debian", HostSpec(bare=True)))
 
 
 class TwoGroups(LoadScopeScheduling):

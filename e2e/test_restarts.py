@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from harness.allocator import uuids_of
 from harness.hub import Person, at_once
 from harness.poll import poll
-from harness.product import gpuhub
+from harness.recovery import await_product, comes_back_right
 from harness.testhost import TestHost
 from harness.world import World
 
@@ -17,18 +17,6 @@ ALLOCATOR = "gpuhub-allocator-1"
 def serves(person: Person) -> bool:
     """Whether the person's server answers through the proxy."""
     return person.call("GET", f"/user/{person.name}/api/status").status_code == 200
-
-
-def await_product(world: World, seconds: float = 90) -> None:
-    """All services healthy, by the product's own word."""
-    poll(
-        "gpuhub status",
-        lambda: gpuhub(world.host, "status", check=False),
-        lambda done: done.status == 0,
-        seconds=seconds,
-        every=0.5,
-    )
-    world.allocator.await_ready()
 
 
 def assert_lives_on(world: World, person: Person, lease: dict) -> None:
@@ -160,16 +148,3 @@ def test_reboot_and_power_cut(world: World) -> None:
         comes_back_right(world, ana, lease)
         ana.stop()
         world.await_nothing_left()
-
-
-def comes_back_right(world: World, person: Person, lease: dict) -> None:
-    """The server went with its engine: its lease ended, and a new start gets the GPUs."""
-    world.allocator.await_ended(lease["id"])
-    poll(
-        "the hub knows",
-        person.server,
-        lambda m: m is None or (not m["ready"] and not m["pending"]),
-        seconds=45,
-    )
-    person.start("all-gpus")
-    assert world.lease(person)["id"] != lease["id"]

@@ -74,6 +74,8 @@ port_answers() {
   timeout 2 bash -c 'exec 4<> "/dev/tcp/$0/$1"' "$address" "$2" 2> /dev/null
 }
 
+# A new machine often updates itself just then: that is waited for, five minutes at most.
 install_packages() {
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 "$@"
 }

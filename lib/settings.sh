@@ -69,12 +69,15 @@ settings_ensure() {
 # errors name the host's file.
 settings_reader() {
   local -a mounts=(--mount "type=bind,source=$SETTINGS,target=$SETTINGS,readonly")
+  local -a powers=(--cap-drop ALL --user "$(id -u):$(id -g)")
+  # As on the host, root may read and write in a checkout that is somebody else's (sudo).
+  ! is_root || powers+=(--cap-add DAC_OVERRIDE)
   while [[ $1 != -- ]]; do
     mounts+=(--mount "$1")
     shift
   done
-  docker run --rm --network none --read-only --cap-drop ALL --user "$(id -u):$(id -g)" \
-    "${mounts[@]}" "$(image_name allocator)" gpu-allocator --config "$SETTINGS" "${@:2}"
+  docker run --rm --network none --read-only "${powers[@]}" "${mounts[@]}" \
+    "$(image_name allocator)" gpu-allocator --config "$SETTINGS" "${@:2}"
 }
 
 # The reader's complaints are for people: shown as they are. Nothing was started yet.
@@ -120,6 +123,14 @@ public_url() {
   name=$(uname -n)
   url=${url/"//0.0.0.0:"/"//$name:"}
   say "${url/"//[::]:"/"//$name:"}"
+}
+
+# Where people find the hub, in words. An address behind a reverse proxy is for that proxy only.
+public_place() {
+  local url
+  url=$(public_url)
+  [[ $(setting TLS) != behind_proxy ]] || url="your reverse proxy, which passes on to $url"
+  say "$url"
 }
 
 settings_hash() {

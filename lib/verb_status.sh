@@ -11,7 +11,7 @@ verb_status() {
     say ""
     gpuctl leases || true
   fi
-  say "" "Notebooks running: $(notebooks -q | wc -l)" "Address: $(public_url)"
+  say "" "Notebooks running: $(notebooks -q | wc -l)" "Address: $(public_place)"
   services_healthy \
     || fail "not all services are healthy" "./gpuhub up, or ./gpuhub doctor to learn why"
 }

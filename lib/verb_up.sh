@@ -87,8 +87,7 @@ up_start() {
 }
 
 up_summary() {
-  local url address port names who=${SUDO_USER:-$(id -un)}
-  url=$(public_url)
+  local address port names who=${SUDO_USER:-$(id -un)}
   address=$(setting ADDRESS)
   port=$(setting PORT)
   names=$(admins)
@@ -96,10 +95,10 @@ up_summary() {
   say ""
   gpuctl gpus
   say ""
-  say "Open     $url"
+  say "Open     $(public_place)"
   say "Log in   with an account of this machine that has a password (not root, no system accounts)"
   say "Admins   ${names:-none; name them in gpuhub.toml, [hub] admins, then ./gpuhub up}"
-  if is_loopback "$address"; then
+  if is_loopback "$address" && [[ $(setting TLS) != behind_proxy ]]; then
     say "From another computer, first: ssh -N -L $port:127.0.0.1:$port $who@$(uname -n)"
   fi
   if engine_is_ours; then

@@ -35,7 +35,8 @@ def gather(hosts: dict[str, TestHost], folder: Path) -> list[tuple[str, str]]:
 def _of(host: TestHost) -> dict[str, str]:
     state = engine.docker("inspect", "-f", "{{json .State}}", host.container, check=False).text
     parts = {"machine": state}
-    engine_log = host.sh("tail -n 400 /var/log/dockerd.log", check=False)
+    log = "journalctl --no-pager -n 400" if host.spec.bare else "tail -n 400 /var/log/dockerd.log"
+    engine_log = host.sh(log, check=False)
     parts["dockerd"] = engine_log.text
     listed = host.docker("ps", "-a", "--format", "{{.Names}}\t{{.Status}}", check=False)
     parts["containers"] = listed.text

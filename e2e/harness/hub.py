@@ -2,6 +2,7 @@
 
 import html
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,17 @@ def words_of(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where people reach the hub: by the tunnel, or at an address and by whose certificates."""
+
+    address: str = ""
+    trust: ssl.SSLContext | bool = True
+
+
+TUNNEL = Door()
+
+
 @dataclass
 class Person:
     """Somebody who is logged in: a browser's cookies and a token for the API."""
@@ -32,24 +44,35 @@ class Person:
     host: TestHost
     name: str
     browser: httpx.Client
+    door: Door
     token: str = field(default="", repr=False)
 
     @property
     def base(self) -> str:
-        return f"http://{self.host.address}:{PORT}"
+        return self.door.address or f"http://{self.host.address}:{PORT}"
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"token {self.token}"}
 
-    def call(self, method: str, path: str, **more) -> httpx.Response:
-        """One call of the REST API or of a server behind the proxy, with the token."""
+    def browser_headers(self, path: str) -> dict[str, str]:
+        """What a page of ours sends for a path: cookies, their proof, where it is from."""
+        cookies = self.browser.build_request("GET", self.base + path).headers.get("cookie", "")
+        xsrf = re.search(r"(?:^|; )_xsrf=([^;]+)", cookies)  # the longest path comes first
+        return {"Cookie": cookies, "X-XSRFToken": xsrf[1] if xsrf else "", "Origin": self.base}
+
+    def call(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **more
+    ) -> httpx.Response:
+        """One call of the REST API or of a server behind the proxy, by the token if nothing else
+        is said."""
         return httpx.request(
             method,
             self.base + path,
-            headers=self.headers,
+            headers=headers or self.headers,
             timeout=60,
             follow_redirects=True,
+            verify=self.door.trust,
             **more,
         )
 
@@ -111,10 +134,10 @@ def server_path(user: str, server: str) -> str:
     return f"/users/{user}/servers/{server}" if server else f"/users/{user}/server"
 
 
-def log_in(host: TestHost, name: str, password: str) -> Person:
+def log_in(host: TestHost, name: str, password: str, door: Door = TUNNEL) -> Person:
     """Log in by the form, as a browser does. Raises Refused with what the page says."""
-    browser = httpx.Client(timeout=60)
-    person = Person(host, name, browser)
+    browser = httpx.Client(timeout=60, verify=door.trust)
+    person = Person(host, name, browser, door)
     answer = send_form(browser, person.base, name, password)
     if answer.status_code != 302:
         raise Refused(f"{answer.status_code}: {words_of(answer.text)}")

@@ -14,7 +14,7 @@ PASSWORD = "correct-horse-7"
 ADMIN = "boss"
 
 
-def install(host: TestHost) -> None:
+def install(host: TestHost, place: str = PLACE, owner: str = "root") -> None:
     """Copy what belongs to the checkout, committed or not, without what is built."""
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"],
@@ -23,18 +23,19 @@ def install(host: TestHost) -> None:
         check=True,
     ).stdout
     names = [n for n in listed.split(b"\0") if n and os.path.lexists(CHECKOUT / os.fsdecode(n))]
-    host.exec("mkdir", "-p", PLACE)
+    host.exec("mkdir", "-p", place)
     pack = ["tar", "c", "--null", "--no-recursion", "-T", "-"]
-    unpack = ["docker", "exec", "-i", host.container, "tar", "x", "--no-same-owner", "-C", PLACE]
+    unpack = ["docker", "exec", "-i", host.container, "tar", "x", "--no-same-owner", "-C", place]
     with subprocess.Popen(unpack, stdin=subprocess.PIPE) as reader:
         subprocess.run(pack, cwd=CHECKOUT, input=b"\0".join(names), stdout=reader.stdin, check=True)
         assert reader.stdin
         reader.stdin.close()
     assert reader.returncode == 0, "the checkout was not unpacked"
+    host.exec("chown", "-R", f"{owner}:{owner}", place)
 
 
-def gpuhub(host: TestHost, *args: str, check: bool = True) -> Done:
-    return host.exec(f"{PLACE}/gpuhub", *args, check=check, seconds=UP_SECONDS)
+def gpuhub(host: TestHost, *args: str, check: bool = True, place: str = PLACE) -> Done:
+    return host.exec(f"{place}/gpuhub", *args, check=check, seconds=UP_SECONDS)
 
 
 def configure(host: TestHost, text: str) -> None:

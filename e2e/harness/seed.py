@@ -16,6 +16,7 @@ from .testhost import HostSpec, TestHost
 
 LOCK = Path("/tmp/e2e-seed.lock")  # in the runner, which all workers share
 KEPT = 2  # seeds; older ones are removed
+IN_USE_MINUTES = 60  # a seed touched within them may be another run's, and stays
 
 
 def seed_of(references: list[str]) -> str:
@@ -37,9 +38,10 @@ def _seed_of(references: list[str]) -> str:
     folder = f"seeds/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if "yes" not in engine.on_data(f"[ ! -d /data/{folder} ] || echo yes"):
         _make(folder, {reference: str(found) for reference, found in ids.items()})
-    keep = KEPT + 1
+    old = f"find $(ls -1t | tail -n +{KEPT + 1}) -maxdepth 0 -mmin +{IN_USE_MINUTES}"
     engine.on_data(
-        f"touch /data/{folder}; cd /data/seeds; ls -1t | tail -n +{keep} | xargs -r rm -rf --"
+        f"touch /data/{folder}; cd /data/seeds;"
+        f' [ "$(ls | wc -l)" -le {KEPT} ] || {old} -exec rm -rf -- {{}} +'
     )
     return folder
 
@@ -47,7 +49,7 @@ def _seed_of(references: list[str]) -> str:
 def plant(seed: str, data: str) -> None:
     """Make `data` a fresh data folder that has the seed's images."""
     engine.on_data(
-        f"mkdir -p /data/{data}; cd /data/{seed}; [ -d overlay2 ] || exit 0;"
+        f"mkdir -p /data/{data}; touch /data/{seed}; cd /data/{seed}; [ -d overlay2 ] || exit 0;"
         f"cp -al overlay2 /data/{data}/; cp -a image /data/{data}/"
     )
 

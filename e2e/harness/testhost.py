@@ -18,13 +18,21 @@ LIKE_A_MACHINE = [
 
 @dataclass(frozen=True)
 class HostSpec:
-    """What kind of machine. `gpu_access`: cdi, nvidia, or plain (an engine that knows no GPUs)."""
+    """What kind of machine. `gpu_access`: cdi, nvidia, or plain (an engine that knows no GPUs).
+
+    `bare`: systemd, and no engine yet (images/barehost); the other fields mean nothing to it.
+    """
 
     gpu_access: str = "plain"
     gpus: int = 4
     number: int = 1  # stands in the GPUs' UUIDs
     live_restore: bool = False
     cdi_names: str = "uuid"  # uuid, index or both
+    bare: bool = False
+
+    @property
+    def image(self) -> str:
+        return engine.image("barehost" if self.bare else "testhost")
 
     def environment(self) -> list[str]:
         values = {
@@ -58,10 +66,10 @@ class TestHost:
         volume = ["-v", f"{engine.DATA_VOLUME}:/data", "-e", f"TESTHOST_DATA=/data/{data}"]
         container = docker(
             *("run", "-d", "--label", engine.RUN_LABEL),
-            *(*place, *LIKE_A_MACHINE, *volume, *spec.environment(), engine.image("testhost")),
+            *(*place, *LIKE_A_MACHINE, *volume, *spec.environment(), spec.image),
         ).out.strip()
         host = cls(name, container, data, spec)
-        host.await_engine()
+        host.await_boot()
         return host
 
     def exec(
@@ -144,6 +152,18 @@ class TestHost:
         docker("rm", "-f", "-v", self.container, check=False)
         engine.on_data(f"rm -rf /data/{self.data}")
 
+    def await_boot(self) -> None:
+        """Until all that starts by itself has started; on a bare machine by systemd's own word."""
+        if not self.spec.bare:
+            self.await_engine()
+            return
+        poll(
+            f"{self.name} booted",
+            lambda: self.exec("systemctl", "is-system-running", check=False).text.strip(),
+            lambda seen: seen in ("running", "degraded"),
+            seconds=60,
+        )
+
     def await_engine(self) -> None:
         poll(
             f"engine of {self.name}",
@@ -155,7 +175,7 @@ class TestHost:
     def _boot(self) -> None:
         docker("start", self.container)
         self._learn_address()
-        self.await_engine()
+        self.await_boot()
 
     def _learn_address(self) -> None:
         shown = docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", self.container).out

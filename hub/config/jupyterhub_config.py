@@ -20,6 +20,9 @@ c.JupyterHub.hub_connect_url = "http://hub:8081"
 c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret = read_secret(SECRETS, "cookie_secret")
 c.CryptKeeper.keys = [read_secret(SECRETS, "crypt_key")]
+if settings.tls:
+    # Said, not guessed from requests: behind another proxy ours is asked by plain HTTP.
+    c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True}}
 
 # the proxy is a service of its own: servers stay reachable while the hub restarts
 c.JupyterHub.proxy_class = "configurable-http-proxy"

@@ -35,6 +35,7 @@ class Settings:
     queue_enabled: bool
     queue_max: int
     auth_method: str
+    tls: bool  # people come by TLS, whether our proxy ends it or one in front of it
     public_url: str
 
     @classmethod
@@ -59,6 +60,7 @@ class Settings:
                 queue_enabled=bool(told["queue"]["enabled"]),
                 queue_max=int(told["queue"]["max"]),
                 auth_method=told["auth"]["method"],
+                tls=told["tls"]["mode"] != "none",
                 public_url=told.get("public_url", ""),
             )
         except (KeyError, TypeError, ValueError) as error:

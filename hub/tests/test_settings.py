@@ -58,6 +58,7 @@ def test_limits_may_be_left_out():
         {"queue": {}},
         {"queue": None},
         {"auth": {"method": "anybody"}},
+        {"tls": {}},
     ],
 )
 def test_what_does_not_fit_is_named(change):
@@ -74,6 +75,14 @@ def test_secrets(tmp_path):
         with pytest.raises(BadSettings, match=name) as caught:
             read_secret(tmp_path, name)
         assert "secret words" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["none", "files", "self_signed", "behind_proxy"])
+def test_cookies_keep_to_tls_where_there_is_any(configure, tmp_path, mode):
+    (tmp_path / "hub.json").write_text(json.dumps({**TOLD, "tls": {"mode": mode}}))
+    c, _, _ = configure()
+    options = c.JupyterHub.get("tornado_settings", {}).get("cookie_options", {})
+    assert options == ({} if mode == "none" else {"secure": True})
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def test_as_root_the_distribution_s_engine_is_installed_and_started(shell: Shell
     assert "installing the distribution's package docker.io" in said.lines[0]
     installs = [call for call in shell.called if call.startswith("apt-get install")]
     assert len(installs) == 1
+    assert "-o DPkg::Lock::Timeout=300" in installs[0]
     assert installs[0].split()[-3:] == ["docker.io", "ca-certificates", "docker-cli"] or (
         installs[0].split()[-1] == "apparmor"
     )

@@ -58,11 +58,14 @@ def test_suites_hear_which_engine_is_used(shell: Shell, env: dict[str, str], soc
     assert f"  {socket}" in said.lines
 
 
-def summary(shell: Shell, url: str, address: str, admins: list[str], **env: str) -> Said:
+def summary(
+    shell: Shell, url: str, address: str, admins: list[str], tls: str = "none", **env: str
+) -> Said:
     shell.command("uname", "echo gpu1")
     shell.write(
         ".gpuhub/config/compose.env",
-        f"GPUHUB_PUBLIC_URL='{url}'\nGPUHUB_ADDRESS='{address}'\nGPUHUB_PORT='8000'\n",
+        f"GPUHUB_PUBLIC_URL='{url}'\nGPUHUB_ADDRESS='{address}'\nGPUHUB_PORT='8000'\n"
+        f"GPUHUB_TLS='{tls}'\n",
     )
     shell.write(".gpuhub/config/hub.json", json.dumps({"hub": {"admins": admins}}))
     return shell.run(
@@ -91,6 +94,15 @@ def test_up_elsewhere_needs_no_tunnel(shell: Shell, address: str) -> None:
     assert f"Open     https://{shown}:8000" in said.lines
     assert "ssh" not in said.out
     assert "Admins   none; name them in gpuhub.toml, [hub] admins, then ./gpuhub up" in said.lines
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
+def test_up_behind_a_reverse_proxy_sends_people_there(shell: Shell, address: str) -> None:
+    said = summary(shell, f"http://{address}:8000", address, [], tls="behind_proxy")
+    shown = f"your reverse proxy, which passes on to http://{address}:8000"
+    assert f"Open     {shown}" in said.lines
+    assert "ssh" not in said.out
+    assert shell.call("public_place").out == shown + "\n"
 
 
 def test_up_says_that_our_dockerd_needs_another_up(shell: Shell) -> None:
