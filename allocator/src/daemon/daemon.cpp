@@ -10,6 +10,8 @@
 
 #include "api/api.hpp"
 #include "api/problem.hpp"
+#include "daemon/accounts.hpp"
+#include "daemon/local_directory.hpp"
 #include "daemon/log.hpp"
 #include "daemon/machine_watch.hpp"
 #include "daemon/vanish.hpp"
@@ -93,6 +95,7 @@ struct Daemon::Parts {
   std::shared_ptr<const inventory::CdiSpecs> cdi = std::make_shared<inventory::CdiSpecs>();
   Vanish vanish{vanish_patience};
   std::optional<std::string> trouble;      // of the inventory, as last logged
+  std::unique_ptr<Accounts> accounts;      // of the host; null: nobody asks without a hub
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Timer> tick;
@@ -109,6 +112,7 @@ struct Daemon::Parts {
 
   std::expected<void, Failure> open_store(const model::HostName& host);
   void start_service(const model::Contents& contents, const model::HostName& host);
+  std::expected<std::vector<http::Listen>, Failure> sockets();
   std::expected<void, Failure> open_sockets();
   void see(Sight sight);
   void pump();
@@ -153,7 +157,25 @@ void Daemon::Parts::start_service(const model::Contents& contents, const model::
   service->start();
 }
 
+// Where to listen. The folder for people of this host is closed to others before that.
+std::expected<std::vector<http::Listen>, Failure> Daemon::Parts::sockets() {
+  std::vector<http::Listen> all{{.path = options.admin_socket, .role = "admin"},
+                                {.path = options.hub_socket, .role = "hub:" + config.hub.name}};
+  if (!config.local.enabled) return all;
+  if (!options.local_gid) {
+    return std::unexpected{Failure{64, "[local] is enabled, but --local-gid names no group"}};
+  }
+  const auto folder = options.local_socket.substr(0, options.local_socket.rfind('/'));
+  const auto closed = close_local_directory(folder, *options.local_gid);
+  if (!closed) return std::unexpected{Failure{exit_internal, closed.error()}};
+  accounts = std::make_unique<Accounts>(options.passwd);
+  all.push_back({.path = options.local_socket, .role = std::string{api::local_hub}});
+  return all;
+}
+
 std::expected<void, Failure> Daemon::Parts::open_sockets() {
+  auto places = sockets();
+  if (!places) return std::unexpected{std::move(places.error())};
   facts.machine.choice = config.gpus.driver;
   facts.machine.cdi_name = [this](const model::GpuInfo& gpu) {
     return inventory::cdi_name(*cdi, gpu);
@@ -161,14 +183,14 @@ std::expected<void, Failure> Daemon::Parts::open_sockets() {
   api = std::make_unique<api::Api>(
       loop, *service, facts,
       api::Settings{.host = options.host_name,
+                    .account_of = [this](std::uint32_t uid) {
+                      return accounts ? accounts->name_of(uid) : std::string{};
+                    },
                     .show_holders = config.allocator.show_holders,
                     .source = config.gpus.source},
       [this] { return now(); }, [this] { return server->counters(); });
   auto opened = http::Server::create(
-      loop,
-      {{.path = options.admin_socket, .role = "admin"},
-       {.path = options.hub_socket, .role = "hub:" + config.hub.name}},
-      {},
+      loop, *std::move(places), {},
       {.handler = [this](auto request, auto respond) {
          handle(std::move(request), std::move(respond));
        },

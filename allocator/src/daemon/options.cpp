@@ -39,6 +39,11 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--nvml", o.nvml, "the NVML library")->capture_default_str();
   app.add_option("--admin-socket", o.admin_socket, "where the admin asks")->capture_default_str();
   app.add_option("--hub-socket", o.hub_socket, "where the hub asks")->capture_default_str();
+  app.add_option("--local-socket", o.local_socket, "where people of this host ask, if they may")
+      ->capture_default_str();
+  app.add_option("--local-gid", o.local_gid, "the group whose members may use it")
+      ->envname("GPUHUB_LOCAL_GID");
+  app.add_option("--passwd", o.passwd, "the host's accounts")->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -25,6 +25,9 @@ struct Options {
   std::string nvml = "libnvidia-ml.so.1";
   std::string admin_socket = "/run/gpuhub/admin/allocator.sock";
   std::string hub_socket = "/run/gpuhub/hub/allocator.sock";
+  std::string local_socket = "/run/gpuhub/local/allocator.sock";  // if [local] is enabled
+  std::optional<unsigned> local_gid;       // whose members may use it
+  std::string passwd = "/host/etc/passwd";  // the host's accounts, for the local socket
 };
 
 // The options, or the exit status if the command line already said it all (--help, --version, or

@@ -55,7 +55,7 @@ const std::vector<Letter>& alphabet() {
 // All that decides what comes next.
 std::string state_of(const World& world) {
   const Ledger& ledger = *world.ledger;
-  std::string text = std::format("{} {} {}\n", world.now.at.ms, ledger.next_serial(), ledger.show());
+  auto text = std::format("{} {} {}\n", world.now.at.ms, ledger.next_serial(), ledger.show());
   for (const auto* lease : ledger.leases()) {
     text += store::write_lease(*lease);
     const auto place = ledger.place_of(lease->id);
@@ -89,8 +89,8 @@ std::string wrong_in(const World& world) {
   }
   std::uint64_t last = 0;
   for (const auto* lease : ledger.queue()) {
-    const auto serial = std::strtoull(lease->id.str().substr(lease->id.str().rfind('-') + 1).c_str(),
-                                      nullptr, 10);
+    const auto& id = lease->id.str();
+    const auto serial = std::strtoull(id.c_str() + id.rfind('-') + 1, nullptr, 10);
     if (serial <= last) return "the queue is out of order";
     last = serial;
     if (ledger.place_of(lease->id)->why == "it is your turn") return "one that fits still waits";
@@ -148,7 +148,8 @@ int run(int length) {
         auto letters = from.letters;
         letters.push_back(letter);
         const auto world = world_after(letters);
-        if (const auto wrong = wrong_in(*world); !wrong.empty()) return tell(wrong, *world, letters);
+        const auto wrong = wrong_in(*world);
+        if (!wrong.empty()) return tell(wrong, *world, letters);
         auto& reached = next[key_of(state_of(*world))];
         if (reached.ways == 0) reached.letters = std::move(letters);
         reached.ways += from.ways;
