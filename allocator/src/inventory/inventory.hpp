@@ -34,11 +34,11 @@ class Inventory {
   // The load of one GPU now; nullopt fields where the source cannot tell. Error: unknown id or the
   // library failed.
   virtual std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) = 0;
-  // What went wrong with GPUs since the last call, kinds xid and lost, of those gpus() has shown
-  // (one that vanished is missing from gpus(), which is the reader's to see). A lost GPU is told
-  // again, at most once for each look at it (gpus() or load()) while it stays lost. Without news it
-  // waits for some, for `wait` at most; it may come back sooner, also empty: a source that cannot
-  // be waited on comes back at once.
+  // What went wrong with GPUs since the last call: kinds xid and lost, of GPUs that gpus() has
+  // shown (one that vanished is missing from gpus(), which is the reader's to see). A lost GPU is
+  // told again, at most once for each look at it (gpus() or load()) while it stays lost. Without
+  // news it waits for some, for `wait` at most; it may come back sooner, also empty: a source that
+  // cannot be waited on comes back at once.
   virtual std::expected<Faults, Error> faults(std::chrono::milliseconds wait) = 0;
 };
 

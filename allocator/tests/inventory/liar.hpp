@@ -19,6 +19,7 @@ class Liar {
     call<void>("lying_nvml_raise", gpu, type, xid);
   }
   unsigned inits() { return call<unsigned>("lying_nvml_inits"); }
+  unsigned shutdowns() { return call<unsigned>("lying_nvml_shutdowns"); }
   unsigned waits() { return call<unsigned>("lying_nvml_waits"); }
 
  private:

@@ -23,6 +23,7 @@ struct Told {
   std::string lies;  // each ends with ';'
   std::deque<Event> events;
   unsigned inits = 0;
+  unsigned shutdowns = 0;
   unsigned waits = 0;
 };
 Told told;
@@ -74,6 +75,10 @@ EXPORT unsigned lying_nvml_inits() {
   const std::scoped_lock lock(told.mutex);
   return told.inits;
 }
+EXPORT unsigned lying_nvml_shutdowns() {
+  const std::scoped_lock lock(told.mutex);
+  return told.shutdowns;
+}
 EXPORT unsigned lying_nvml_waits() {
   const std::scoped_lock lock(told.mutex);
   return told.waits;
@@ -88,7 +93,11 @@ EXPORT int nvmlInit_v2() {
   if (lie("new driver")) return 18;
   return lie("init fails") ? 777 : 0;
 }
-EXPORT int nvmlShutdown() { return 0; }
+EXPORT int nvmlShutdown() {
+  const std::scoped_lock lock(told.mutex);
+  ++told.shutdowns;
+  return 0;
+}
 EXPORT const char* nvmlErrorString(int code) {
   if (lie("no words")) return nullptr;
   return code == 9 ? "Driver Not Loaded" : code == 15 ? "GPU is lost" : "Something \xff\n odd";

@@ -20,8 +20,16 @@ constexpr milliseconds kLong = 60s;  // no test waits for its end
 
 class FaultLies : public testing::Test {
  protected:
-  FaultLies() { liar_.lie(""); }
-  ~FaultLies() override { liar_.lie(""); }
+  void SetUp() override {
+    liar_.lie("");
+    open_before_ = liar_.inits() - liar_.shutdowns();
+  }
+  // By now no inventory lives; a wait that hung comes back with the truth, and its thread ends.
+  void TearDown() override {
+    liar_.lie("");
+    EXPECT_TRUE(poll([&] { return liar_.inits() - liar_.shutdowns() == open_before_; }))
+        << "what was begun was not ended";
+  }
 
   std::unique_ptr<Inventory> inventory(milliseconds reopen_first = 1h) {
     auto made = make_nvml_inventory({.library = LYING_LIBRARY,
@@ -33,15 +41,20 @@ class FaultLies : public testing::Test {
     EXPECT_EQ(show_gpus(*made), "GPU-a | GPU-b");
     return made;
   }
+  template <typename Good>
+  static bool poll(Good good) {
+    const auto deadline = steady_clock::now() + kLong;
+    while (!good() && steady_clock::now() < deadline) std::this_thread::yield();
+    return good();
+  }
   // Waits until the library was asked for events `more` times from now on.
   void waited(unsigned more) {
     const auto enough = liar_.waits() + more;
-    const auto deadline = steady_clock::now() + kLong;
-    while (liar_.waits() < enough && steady_clock::now() < deadline) std::this_thread::yield();
-    ASSERT_GE(liar_.waits(), enough);
+    ASSERT_TRUE(poll([&] { return liar_.waits() >= enough; }));
   }
 
   Liar& liar_ = Liar::get();
+  unsigned open_before_ = 0;
   std::vector<std::string> warnings_;
 };
 
@@ -136,26 +149,24 @@ TEST_F(FaultLies, ALostGpuThatNobodyIsMakesNoFault) {
 }
 
 TEST_F(FaultLies, AWaitThatHangsCostsTheEventsOnly) {
-  {
-    const auto inventory = this->inventory(0ms);
-    liar_.lie("wait hangs");
-    waited(1);
-    EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b");
-    EXPECT_TRUE(inventory->load(*model::GpuId::parse("GPU-b")));
-    EXPECT_EQ(show_faults(*inventory), "");
-    liar_.lie("wait hangs;b lost");
-    EXPECT_FALSE(inventory->load(*model::GpuId::parse("GPU-b")));
-    EXPECT_EQ(show_faults(*inventory), "GPU-b lost");
-    EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b") << "NVML begun anew, the wait left behind";
-    EXPECT_EQ(show_next_faults(*inventory), "GPU-b lost") << "at once";
-    ASSERT_EQ(warnings_.size(), 2U);
-    EXPECT_TRUE(warnings_[0].ends_with("a wait for events does not return; no other is begun"));
-    const auto waits = liar_.waits();
-    liar_.lie("wait hangs");
-    EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b");
-    EXPECT_EQ(show_faults(*inventory, kLong), "");
-    EXPECT_EQ(liar_.waits(), waits) << "one thread is enough to lose";
-  }
+  const auto inventory = this->inventory(0ms);
+  liar_.lie("wait hangs");
+  waited(1);
+  EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b");
+  EXPECT_TRUE(inventory->load(*model::GpuId::parse("GPU-b")));
+  EXPECT_EQ(show_faults(*inventory), "");
+  liar_.lie("wait hangs;b lost");
+  EXPECT_FALSE(inventory->load(*model::GpuId::parse("GPU-b")));
+  EXPECT_EQ(show_faults(*inventory), "GPU-b lost");
+  EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b") << "NVML begun anew, the wait left behind";
+  EXPECT_EQ(show_next_faults(*inventory), "GPU-b lost") << "at once";
+  ASSERT_EQ(warnings_.size(), 2U);
+  EXPECT_TRUE(warnings_[0].ends_with("a wait for events does not return; no other is begun"));
+  const auto waits = liar_.waits();
+  liar_.lie("wait hangs");
+  EXPECT_EQ(show_gpus(*inventory), "GPU-a | GPU-b");
+  EXPECT_EQ(show_faults(*inventory, kLong), "");
+  EXPECT_EQ(liar_.waits(), waits) << "one thread is enough to lose";
 }
 
 TEST_F(FaultLies, WithoutEventsAreNoTrouble) {
