@@ -38,15 +38,18 @@ class Bounded final : public Inventory {
   Bounded& operator=(const Bounded&) = delete;
 
   std::expected<std::vector<model::GpuInfo>, Error> gpus() override {
-    return run([](Inventory& inside) { return inside.gpus(); });
+    return run(limit_, [](Inventory& inside) { return inside.gpus(); });
   }
   std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
-    return run([gpu](Inventory& inside) { return inside.load(gpu); });
+    return run(limit_, [gpu](Inventory& inside) { return inside.load(gpu); });
+  }
+  std::expected<Faults, Error> faults(milliseconds wait) override {
+    return run(limit_ + wait, [wait](Inventory& inside) { return inside.faults(wait); });
   }
 
  private:
   template <typename Call>
-  std::invoke_result_t<Call, Inventory&> run(Call call) {
+  std::invoke_result_t<Call, Inventory&> run(milliseconds limit, Call call) {
     using Result = std::invoke_result_t<Call, Inventory&>;
     std::unique_lock lock(shared_->mutex);
     if (shared_->busy) return late();
@@ -67,7 +70,7 @@ class Bounded final : public Inventory {
                                    .message = std::format("no thread to ask the driver on: {}",
                                                           wrong.what())});
     }
-    shared_->idle.wait_for(lock, limit_, [&] { return !shared_->busy; });
+    shared_->idle.wait_for(lock, limit, [&] { return !shared_->busy; });
     if (!result->has_value()) return late();
     return std::move(**result);
   }

@@ -9,9 +9,10 @@
 
 namespace gpuhub::inventory {
 
-// A call that takes longer than `limit` gives an error; what it comes to later is thrown away.
-// While it still hangs, every further call gives an error at once. The end of this object waits
-// for at most `limit`; a thread that hangs on is left behind with the inventory inside.
+// A call that takes longer than `limit` (faults(): than that and its `wait`) gives an error; what
+// it comes to later is thrown away. While it still hangs, every further call gives an error at
+// once. The end of this object waits for at most `limit`; a thread that hangs on is left behind
+// with the inventory inside.
 [[nodiscard]] std::unique_ptr<Inventory> make_bounded(std::unique_ptr<Inventory> inside,
                                                       std::chrono::milliseconds limit);
 

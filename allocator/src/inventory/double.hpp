@@ -1,6 +1,7 @@
 // The inventory for tests: says what the test set. Any thread.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,12 @@ class InventoryDouble final : public Inventory {
   void set_load(const model::GpuId& gpu, model::GpuLoad load) {
     const std::scoped_lock lock(mutex_);
     loads_.insert_or_assign(gpu, load);
+  }
+  // Told once, by the next faults(), which wakes if it waits.
+  void raise(const model::GpuId& gpu, model::GpuFault fault) {
+    const std::scoped_lock lock(mutex_);
+    faults_.emplace_back(gpu, std::move(fault));
+    raised_.notify_all();
   }
   // Every call fails with this until it is cleared.
   void fail(std::optional<Error> error) {
@@ -45,11 +52,19 @@ class InventoryDouble final : public Inventory {
     return std::unexpected(
         Error{.kind = ErrorKind::failed, .message = "no GPU " + gpu.str()});
   }
+  std::expected<Faults, Error> faults(std::chrono::milliseconds wait) override {
+    std::unique_lock lock(mutex_);
+    if (error_) return std::unexpected(*error_);
+    raised_.wait_for(lock, wait, [this] { return !faults_.empty(); });
+    return std::exchange(faults_, {});
+  }
 
  private:
   std::mutex mutex_;
+  std::condition_variable raised_;
   std::vector<model::GpuInfo> gpus_;
   std::map<model::GpuId, model::GpuLoad> loads_;
+  Faults faults_;
   std::optional<Error> error_;
 };
 

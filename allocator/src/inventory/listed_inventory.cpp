@@ -21,6 +21,9 @@ class ListedInventory final : public Inventory {
     }
     return model::GpuLoad{};
   }
+  std::expected<Faults, Error> faults(std::chrono::milliseconds /*wait*/) override {
+    return Faults{};
+  }
 
  private:
   std::vector<model::GpuInfo> gpus_;

@@ -9,7 +9,8 @@
 namespace gpuhub::inventory {
 
 // The GPUs as given, for good: a new list is a new inventory. Error (failed): the same GPU twice,
-// or more than model::gpus_max. Loads are empty: nobody measures them.
+// or more than model::gpus_max. Loads are empty: nobody measures them,
+// and nobody hears of their faults.
 [[nodiscard]] std::expected<std::unique_ptr<Inventory>, Error> make_listed_inventory(
     std::vector<model::GpuInfo> gpus);
 

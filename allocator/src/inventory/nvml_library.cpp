@@ -14,9 +14,14 @@ namespace {
 
 // The few of NVML's declarations that are used, laid out as in NVIDIA's nvml.h.
 constexpr int kNotSupported = 3;
+constexpr int kNotFound = 6;
 constexpr int kDriverNotLoaded = 9;
+constexpr int kTimeout = 10;
 constexpr int kFunctionNotFound = 13;
+constexpr int kGpuIsLost = 15;
+constexpr int kResetRequired = 16;
 constexpr int kVersionMismatch = 18;
+constexpr int kUnknown = 999;
 
 struct Memory {
   unsigned long long total, free, used;
@@ -33,6 +38,12 @@ struct Pci {
 };
 struct Utilization {
   unsigned gpu, memory;
+};
+// The first version of the wait fills the first three only.
+struct EventData {
+  void* device;
+  unsigned long long type, data;
+  unsigned gpu_instance, compute_instance;
 };
 
 // A text of a library that may have forgotten the end mark.
@@ -71,6 +82,11 @@ std::string remedy(int code) {
 }  // namespace
 
 bool NvmlError::unsupported() const { return code == kNotSupported || code == kFunctionNotFound; }
+bool NvmlError::lost() const { return code == kGpuIsLost; }
+bool NvmlError::unreachable() const {
+  return lost() || code == kUnknown || code == kResetRequired;
+}
+bool NvmlError::not_found() const { return code == kNotFound; }
 
 std::string clean_text(std::string_view text, std::size_t max) {
   std::string clean;
@@ -100,6 +116,12 @@ struct NvmlLibrary::Functions {
   int (*minor)(void*, unsigned*) = nullptr;
   int (*pci)(void*, Pci*) = nullptr;
   int (*utilization)(void*, Utilization*) = nullptr;
+  int (*by_pci)(const char*, void**) = nullptr;
+  int (*event_set_create)(void**) = nullptr;
+  int (*event_set_free)(void*) = nullptr;
+  int (*event_set_wait)(void*, EventData*, unsigned) = nullptr;
+  int (*supported_events)(void*, unsigned long long*) = nullptr;
+  int (*register_events)(void*, unsigned long long, void*) = nullptr;
 
   // The name of the first required function that is missing; empty: all are there.
   std::string look_up(void* library) {
@@ -121,7 +143,18 @@ struct NvmlLibrary::Functions {
     find("nvmlDeviceGetMinorNumber", minor, false);
     find("nvmlDeviceGetPciInfo_v3", pci, false);
     find("nvmlDeviceGetUtilizationRates", utilization, false);
+    find("nvmlDeviceGetHandleByPciBusId_v2", by_pci, false);
+    find("nvmlEventSetCreate", event_set_create, false);
+    find("nvmlEventSetFree", event_set_free, false);
+    find("nvmlEventSetWait_v2", event_set_wait, false);
+    if (event_set_wait == nullptr) find("nvmlEventSetWait", event_set_wait, false);
+    find("nvmlDeviceGetSupportedEventTypes", supported_events, false);
+    find("nvmlDeviceRegisterEvents", register_events, false);
     return missing;
+  }
+  bool has_events() const {
+    return event_set_create != nullptr && event_set_free != nullptr && event_set_wait != nullptr &&
+           supported_events != nullptr && register_events != nullptr;
   }
 };
 
@@ -180,18 +213,30 @@ NvmlResult<unsigned> NvmlLibrary::count() const {
   return count;
 }
 
+// A null handle is never used: NVML itself would crash on it.
+NvmlResult<void*> NvmlLibrary::handle(const char* call, int code, void* given) const {
+  if (code != 0) return std::unexpected(error(call, code));
+  if (given == nullptr) return std::unexpected(error(call, kUnknown));
+  return given;
+}
+
 NvmlResult<NvmlLibrary::Device> NvmlLibrary::device(unsigned index) const {
   Device device = nullptr;
   const int code = functions_->by_index(index, &device);
-  if (code != 0) return std::unexpected(error("nvmlDeviceGetHandleByIndex", code));
-  return device;
+  return handle("nvmlDeviceGetHandleByIndex", code, device);
 }
 
 NvmlResult<NvmlLibrary::Device> NvmlLibrary::device(const std::string& uuid) const {
   Device device = nullptr;
   const int code = functions_->by_uuid(uuid.c_str(), &device);
-  if (code != 0) return std::unexpected(error("nvmlDeviceGetHandleByUUID", code));
-  return device;
+  return handle("nvmlDeviceGetHandleByUUID", code, device);
+}
+
+NvmlResult<NvmlLibrary::Device> NvmlLibrary::device_on(const std::string& pci_bus) const {
+  Device device = nullptr;
+  const int code = functions_->by_pci == nullptr ? kFunctionNotFound
+                                                 : functions_->by_pci(pci_bus.c_str(), &device);
+  return handle("nvmlDeviceGetHandleByPciBusId", code, device);
 }
 
 NvmlResult<std::string> NvmlLibrary::uuid(Device device) const {
@@ -242,6 +287,37 @@ NvmlResult<NvmlUtilization> NvmlLibrary::utilization(Device device) const {
                                                       : functions_->utilization(device, &rates);
   if (code != 0) return std::unexpected(error("nvmlDeviceGetUtilizationRates", code));
   return NvmlUtilization{.gpu_percent = rates.gpu, .memory_percent = rates.memory};
+}
+
+NvmlResult<NvmlLibrary::EventSet> NvmlLibrary::create_event_set() const {
+  EventSet set = nullptr;
+  const int code =
+      functions_->has_events() ? functions_->event_set_create(&set) : kFunctionNotFound;
+  return handle("nvmlEventSetCreate", code, set);
+}
+
+void NvmlLibrary::free_event_set(EventSet set) const { functions_->event_set_free(set); }
+
+NvmlResult<void> NvmlLibrary::add_xid_events(Device device, EventSet set) const {
+  unsigned long long types = 0;
+  if (const int code = functions_->supported_events(device, &types); code != 0) {
+    return std::unexpected(error("nvmlDeviceGetSupportedEventTypes", code));
+  }
+  const int code = (types & nvml_xid_event) == 0
+                       ? kNotSupported
+                       : functions_->register_events(device, nvml_xid_event, set);
+  if (code != 0) return std::unexpected(error("nvmlDeviceRegisterEvents", code));
+  return {};
+}
+
+NvmlResult<std::optional<NvmlEvent>> NvmlLibrary::wait(EventSet set,
+                                                       std::chrono::milliseconds limit) const {
+  EventData event{};
+  const int code =
+      functions_->event_set_wait(set, &event, static_cast<unsigned>(limit.count()));
+  if (code == kTimeout) return std::nullopt;
+  if (code != 0) return std::unexpected(error("nvmlEventSetWait", code));
+  return NvmlEvent{.device = event.device, .type = event.type, .data = event.data};
 }
 
 }  // namespace gpuhub::inventory

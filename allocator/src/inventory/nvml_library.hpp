@@ -1,8 +1,10 @@
 // NVML opened at run time, so that one binary runs with and without GPUs: never linked. Each call
 // gives a value or the library's own words. What it says is checked for shape here (end marks,
-// UTF-8), for sense in nvml_inventory. Not thread-safe; one object per process is enough.
+// UTF-8, null handles), for sense in nvml_inventory. Calls may be made from several threads at
+// once, as NVML's may; one object per process is enough.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -19,6 +21,13 @@ struct NvmlError {
   std::string message;  // "nvmlDeviceGetName: GPU is lost"
   // Not supported by this GPU, or the library is too old to have the call: a value, not a fault.
   [[nodiscard]] bool unsupported() const;
+  // The GPU is there and cannot be reached.
+  [[nodiscard]] bool lost() const;
+  // lost(), or what newer drivers say of a GPU that had fallen off the bus before NVML began
+  // ("Unknown Error"), or of one that must be reset first.
+  [[nodiscard]] bool unreachable() const;
+  // No such GPU (any more).
+  [[nodiscard]] bool not_found() const;
 };
 template <typename T>
 using NvmlResult = std::expected<T, NvmlError>;
@@ -31,6 +40,13 @@ struct NvmlUtilization {
   unsigned gpu_percent = 0;
   unsigned memory_percent = 0;
 };
+struct NvmlEvent {
+  void* device = nullptr;  // as NVML gave it: only to be compared
+  std::uint64_t type = 0;
+  std::uint64_t data = 0;
+  bool operator==(const NvmlEvent&) const = default;
+};
+inline constexpr std::uint64_t nvml_xid_event = 0x08;  // nvmlEventTypeXidCriticalError
 
 class NvmlLibrary {
  public:
@@ -43,7 +59,10 @@ class NvmlLibrary {
   using Device = void*;  // a handle of NVML; good until this object ends
   NvmlResult<unsigned> count() const;
   NvmlResult<Device> device(unsigned index) const;
+  // NVML searches for it, and may fail because some other GPU is lost: only where there is no
+  // handle.
   NvmlResult<Device> device(const std::string& uuid) const;
+  NvmlResult<Device> device_on(const std::string& pci_bus) const;
   NvmlResult<std::string> uuid(Device device) const;
   // Valid UTF-8 without control characters, at most 128 bytes: what is not becomes '?'.
   NvmlResult<std::string> name(Device device) const;
@@ -52,10 +71,20 @@ class NvmlLibrary {
   NvmlResult<std::string> pci_bus(Device device) const;
   NvmlResult<NvmlUtilization> utilization(Device device) const;
 
+  using EventSet = void*;
+  NvmlResult<EventSet> create_event_set() const;
+  void free_event_set(EventSet set) const;
+  // Adds the device's XID errors from now on to the set; unsupported() where it cannot tell of
+  // them.
+  NvmlResult<void> add_xid_events(Device device, EventSet set) const;
+  // The next event; nullopt: none came in time, or an interruption. May take as long as it likes.
+  NvmlResult<std::optional<NvmlEvent>> wait(EventSet set, std::chrono::milliseconds limit) const;
+
  private:
   struct Functions;
   NvmlLibrary(void* handle, std::unique_ptr<Functions> functions);
   NvmlError error(const char* call, int code) const;
+  NvmlResult<void*> handle(const char* call, int code, void* given) const;
 
   void* handle_;
   std::unique_ptr<Functions> functions_;

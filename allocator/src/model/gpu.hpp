@@ -46,6 +46,19 @@ struct GpuLoad {               // measured now; nullopt fields: the driver canno
   std::optional<Mebibytes> memory_used;
 };
 
+// What went wrong with a GPU, as far as the hardware's side can tell.
+enum class FaultKind : std::uint8_t {
+  xid,       // its driver raised a critical XID error
+  lost,      // it is counted but cannot be reached: it has fallen off the bus
+  vanished,  // no inventory has it any more
+};
+struct GpuFault {
+  FaultKind kind;
+  std::optional<int> xid;      // of kind xid, where the driver told a number that can be
+  std::string detail;          // for people: valid UTF-8, at most 200 bytes
+  bool operator==(const GpuFault&) const = default;
+};
+
 // A GPU in the ledger. `index` is its position in the inventory: shown, and accepted in requests
 // (turned into the id at once), never stored in a lease as identity.
 struct Gpu {

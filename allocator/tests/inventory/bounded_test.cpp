@@ -22,6 +22,10 @@ class Hanging final : public Inventory {
   std::expected<model::GpuLoad, Error> load(const model::GpuId& /*gpu*/) override {
     return model::GpuLoad{};
   }
+  std::expected<Faults, Error> faults(milliseconds /*wait*/) override {
+    gate_.wait();
+    return Faults{};
+  }
 
  private:
   std::shared_future<void> gate_;
@@ -52,6 +56,26 @@ TEST(Bounded, GivesUpOnADriverThatHangsAndComesBackWhenItDoes) {
     std::this_thread::yield();
   }
   EXPECT_TRUE(bounded->gpus());
+}
+
+TEST(Bounded, LetsAWaitForFaultsLastAsLongAsItMay) {
+  auto inside = std::make_unique<InventoryDouble>();
+  auto& knobs = *inside;
+  const auto bounded = make_bounded(std::move(inside), milliseconds(0));
+  auto waiting =
+      std::async(std::launch::async, [&] { return bounded->faults(milliseconds(20'000)); });
+  const auto gpu = *model::GpuId::parse("a");
+  const model::GpuFault fault{.kind = model::FaultKind::xid, .xid = 79, .detail = "off the bus"};
+  knobs.raise(gpu, fault);
+  EXPECT_EQ(waiting.get().value(), (Faults{{gpu, fault}}));
+}
+
+TEST(Bounded, GivesUpOnAWaitForFaultsThatHangs) {
+  std::promise<void> gate;
+  const auto bounded =
+      make_bounded(std::make_unique<Hanging>(gate.get_future().share()), milliseconds(5));
+  EXPECT_FALSE(bounded->faults(milliseconds(5)));
+  gate.set_value();
 }
 
 TEST(Bounded, EndsWhileTheDriverHangs) {

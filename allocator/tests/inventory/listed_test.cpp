@@ -21,6 +21,7 @@ TEST(Listed, GivesWhatWasListedInItsOrder) {
   EXPECT_FALSE(load->gpu_util_percent || load->memory_util_percent || load->memory_used);
   EXPECT_EQ((*inventory)->load(*model::GpuId::parse("card-c")).error().message,
             "card-c is not listed");
+  EXPECT_TRUE((*inventory)->faults(std::chrono::hours(1))->empty()) << "at once: nobody hears any";
 }
 
 TEST(Listed, RefusesTwinsAndTooMany) {

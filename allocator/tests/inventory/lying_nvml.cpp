@@ -1,15 +1,40 @@
-// An NVML that works, or lies in the way that the variable LYING_NVML names. Two GPUs.
-#include <cstdlib>
+// An NVML that works, or lies in the ways that the test names (liar.hpp). Two GPUs, a and b.
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <mutex>
+#include <string>
 #include <string_view>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
+struct Event {
+  void* device;
+  unsigned long long type, data;
+  unsigned gpu_instance, compute_instance;
+};
+
+struct Told {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string lies;  // each ends with ';'
+  std::deque<Event> events;
+  unsigned inits = 0;
+  unsigned shutdowns = 0;
+  unsigned waits = 0;
+};
+Told told;
+
+bool lies_with_lock(std::string_view what) {
+  const auto at = told.lies.find(std::string(what) + ";");
+  return at != std::string::npos && (at == 0 || told.lies[at - 1] == ';');
+}
 bool lie(std::string_view what) {
-  const char* chosen = std::getenv("LYING_NVML");
-  return chosen != nullptr && chosen == what;
+  const std::scoped_lock lock(told.mutex);
+  return lies_with_lock(what);
 }
 
 struct Memory {
@@ -18,34 +43,92 @@ struct Memory {
 struct Utilization {
   unsigned gpu, memory;
 };
-int gpus[2];
+struct Pci {
+  char bus_legacy[16];
+  unsigned domain, bus, device, device_id, subsystem_id;
+  char bus_id[32];
+};
+int gpus[3];  // the third is one that NVML never shows
 
 bool second(const void* device) { return device == &gpus[1]; }
 
+// The code of calls about a GPU that is lost, or 0.
+int lost(const void* device) {
+  if (lie("all lost")) return 15;
+  if (lie(second(device) ? "b lost" : "a lost")) return 15;
+  return 0;
+}
+
 }  // namespace
 
+EXPORT void lying_nvml_lie(const char* lies) {
+  const std::scoped_lock lock(told.mutex);
+  told.lies = *lies == '\0' ? "" : std::string(lies) + ";";
+  told.changed.notify_all();
+}
+EXPORT void lying_nvml_raise(unsigned gpu, unsigned long long type, unsigned long long data) {
+  const std::scoped_lock lock(told.mutex);
+  told.events.push_back({&gpus[gpu], type, data, ~0U, ~0U});
+  told.changed.notify_all();
+}
+EXPORT unsigned lying_nvml_inits() {
+  const std::scoped_lock lock(told.mutex);
+  return told.inits;
+}
+EXPORT unsigned lying_nvml_shutdowns() {
+  const std::scoped_lock lock(told.mutex);
+  return told.shutdowns;
+}
+EXPORT unsigned lying_nvml_waits() {
+  const std::scoped_lock lock(told.mutex);
+  return told.waits;
+}
+
 EXPORT int nvmlInit_v2() {
+  {
+    const std::scoped_lock lock(told.mutex);
+    ++told.inits;
+  }
   if (lie("no driver")) return 9;
   if (lie("new driver")) return 18;
   return lie("init fails") ? 777 : 0;
 }
-EXPORT int nvmlShutdown() { return 0; }
+EXPORT int nvmlShutdown() {
+  const std::scoped_lock lock(told.mutex);
+  ++told.shutdowns;
+  return 0;
+}
 EXPORT const char* nvmlErrorString(int code) {
   if (lie("no words")) return nullptr;
   return code == 9 ? "Driver Not Loaded" : code == 15 ? "GPU is lost" : "Something \xff\n odd";
 }
 EXPORT int nvmlDeviceGetCount_v2(unsigned* count) {
-  *count = lie("many") ? 4'000'000'000U : 2;
+  *count = lie("many") ? 4'000'000'000U : lie("a gone") || lie("b gone") ? 1 : 2;
   return lie("count fails") ? 999 : 0;
 }
+// A GPU that is gone moves the others up.
 EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
   if (lie("lost") && index == 0) return 15;
-  *device = &gpus[index];
-  return 0;
+  *device = &gpus[lie("a gone") ? index + 1 : index];
+  if (lie("b unknown") && second(*device)) return 999;
+  if (lie("null handle") && second(*device)) *device = nullptr;
+  return lie("lost late") ? 0 : lost(*device);
 }
+EXPORT int nvmlDeviceGetHandleByPciBusId_v2(const char* bus, void** device) {
+  if (lie("no pci")) return 13;
+  *device = std::strcmp(bus, "00000000:0B:00.0") == 0 ? &gpus[1] : &gpus[0];
+  if (lie(second(*device) ? "b gone" : "a gone")) return 6;
+  if (lie("b unknown") && second(*device)) return 999;
+  return lost(*device);
+}
+EXPORT int nvmlDeviceGetPciInfo_v3(void* device, Pci* pci) {
+  std::strcpy(pci->bus_id, second(device) ? "00000000:0B:00.0" : "00000000:0A:00.0");
+  return lie("no pci") ? 3 : 0;
+}
+// The search meets the lost one, whichever is looked for.
 EXPORT int nvmlDeviceGetHandleByUUID(const char* /*uuid*/, void** device) {
   *device = &gpus[0];
-  return lie("lost") ? 15 : 0;
+  return lie("lost") || lost(&gpus[0]) != 0 || lost(&gpus[1]) != 0 ? 15 : 0;
 }
 EXPORT int nvmlDeviceGetUUID(void* device, char* text, unsigned length) {
   if (lie("no end")) {
@@ -68,6 +151,7 @@ EXPORT int nvmlDeviceGetName(void* /*device*/, char* text, unsigned length) {
   return 0;
 }
 EXPORT int nvmlDeviceGetMemoryInfo(void* device, Memory* memory) {
+  if (const int code = lost(device); code != 0) return code;
   if (lie("no memory")) return 3;
   *memory = {.total = 8ULL << 30U, .free = 7ULL << 30U, .used = 1ULL << 30U};
   if (lie("huge") && second(device)) memory->total = ~0ULL;
@@ -78,9 +162,47 @@ EXPORT int nvmlDeviceGetMinorNumber(void* device, unsigned* minor) {
   *minor = lie("odd minor") ? 0xffffffffU : second(device) ? 1U : 0U;
   return 0;
 }
-EXPORT int nvmlDeviceGetUtilizationRates(void* /*device*/, Utilization* rates) {
+EXPORT int nvmlDeviceGetUtilizationRates(void* device, Utilization* rates) {
+  if (const int code = lost(device); code != 0) return code;
   if (lie("rates fail")) return 15;
   if (lie("no rates")) return 3;
   *rates = {.gpu = lie("rates beyond") ? 0xffffffffU : 40U, .memory = 10};
+  return 0;
+}
+
+EXPORT int nvmlEventSetCreate(void** set) {
+  *set = &told;
+  if (lie("null set")) *set = nullptr;
+  return lie("no events") ? 3 : lie("set fails") ? 999 : 0;
+}
+EXPORT int nvmlEventSetFree(void* /*set*/) { return 0; }
+EXPORT int nvmlDeviceGetSupportedEventTypes(void* device, unsigned long long* types) {
+  *types = lie("deaf") || (lie("b deaf") && second(device)) ? 0x17 : 0x1f;
+  return 0;
+}
+EXPORT int nvmlDeviceRegisterEvents(void* device, unsigned long long types, void* /*set*/) {
+  if (types != 8) return 2;
+  return lie("b odd") && second(device) ? 999 : lost(device);
+}
+EXPORT int nvmlEventSetWait_v2(void* /*set*/, Event* event, unsigned limit_ms) {
+  std::unique_lock lock(told.mutex);
+  ++told.waits;
+  told.changed.notify_all();
+  if (lies_with_lock("wait hangs")) {
+    told.changed.wait(lock, [] { return !lies_with_lock("wait hangs"); });
+    return 10;
+  }
+  if (lies_with_lock("wait fails")) return 777;
+  if (lies_with_lock("wait at once")) return 10;
+  if (lies_with_lock("wait lost")) return 15;
+  if (lies_with_lock("flood")) {
+    *event = {&gpus[0], 8, lies_with_lock("of kinds") ? 1000 + told.waits : 79, ~0U, ~0U};
+    return 0;
+  }
+  told.changed.wait_for(lock, std::chrono::milliseconds(limit_ms),
+                        [] { return !told.events.empty(); });
+  if (told.events.empty()) return 10;
+  *event = told.events.front();
+  told.events.pop_front();
   return 0;
 }

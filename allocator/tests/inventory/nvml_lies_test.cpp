@@ -1,11 +1,11 @@
 // What the library says is not believed blindly: each lie alone, and what comes of it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <format>
 
 #include "inventory/nvml_inventory.hpp"
 #include "inventory/nvml_library.hpp"
+#include "liar.hpp"
 
 namespace gpuhub::inventory {
 namespace {
@@ -16,7 +16,7 @@ struct Seen {
 };
 
 std::unique_ptr<Inventory> lying(const char* lie, std::vector<std::string>* warnings = nullptr) {
-  ::setenv("LYING_NVML", lie, 1);
+  Liar::get().lie(lie);
   NvmlOptions options{.library = LYING_LIBRARY, .sim_folder = "", .warn = {}};
   if (warnings != nullptr) options.warn = [warnings](const auto& w) { warnings->push_back(w); };
   return make_nvml_inventory(options);
@@ -85,9 +85,9 @@ TEST(NvmlLies, AreToldOnceUntilTheyChange) {
   (void)show(*inventory);
   (void)show(*inventory);
   EXPECT_EQ(warnings.size(), 1U);
-  ::setenv("LYING_NVML", "", 1);
+  Liar::get().lie("");
   (void)show(*inventory);
-  ::setenv("LYING_NVML", "lost", 1);
+  Liar::get().lie("lost");
   (void)show(*inventory);
   EXPECT_EQ(warnings.size(), 2U);
 }
@@ -132,11 +132,11 @@ TEST(NvmlStart, SaysWhatToDo) {
 TEST(NvmlStart, IsTriedAgainAfterAFailure) {
   const auto inventory = lying("no driver");
   EXPECT_FALSE(inventory->gpus());
-  ::setenv("LYING_NVML", "", 1);
+  Liar::get().lie("");
   EXPECT_EQ(inventory->gpus()->size(), 2U);
-  ::setenv("LYING_NVML", "count fails", 1);
+  Liar::get().lie("count fails");
   EXPECT_FALSE(inventory->gpus());
-  ::setenv("LYING_NVML", "", 1);
+  Liar::get().lie("");
   EXPECT_EQ(inventory->gpus()->size(), 2U);
 }
 

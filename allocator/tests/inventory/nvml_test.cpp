@@ -74,7 +74,7 @@ TEST_F(Nvml, TellsTheLoad) {
   EXPECT_EQ(unknown.error().message, "GPU-x: nvmlDeviceGetHandleByUUID: Not Found");
 }
 
-TEST_F(Nvml, LeavesOutALostGpuUntilItIsBack) {
+TEST_F(Nvml, LeavesOutAGpuThatIsLostFromTheBeginning) {
   const auto inventory = this->inventory();
   ASSERT_TRUE(nvml_sim::change_load(folder_, "0", {.lost = true}));
   ASSERT_EQ(inventory->gpus()->size(), 1U);
