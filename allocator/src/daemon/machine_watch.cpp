@@ -1,5 +1,6 @@
 #include "daemon/machine_watch.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
@@ -15,14 +16,17 @@ struct MachineWatch::State {
   WatchTimes times;
   std::function<void(Sight)> tell;
   std::vector<model::GpuId> known;      // whose load is measured
+  std::map<model::GpuId, model::GpuLoad> loads;
   Steady::time_point refresh_at{};      // due at once
+  Steady::time_point refreshed_at{};
   std::mutex mutex;
   std::condition_variable_any wake;
   std::jthread thread;                  // last: ends before what it uses
 
   void refresh(Sight& sight) {
     sight.cdi = std::make_shared<inventory::CdiSpecs>(inventory::read_cdi(cdi_folders));
-    refresh_at = Steady::now() + times.refresh;
+    refreshed_at = Steady::now();
+    refresh_at = refreshed_at + times.refresh;
     if (!inventory) return;
     auto gpus = inventory->gpus();
     known.clear();
@@ -35,25 +39,59 @@ struct MachineWatch::State {
     }
   }
 
-  void measure(Sight& sight) {
-    if (!inventory) return;
+  void measure() {
+    loads.clear();
     for (const model::GpuId& gpu : known) {
       if (auto load = inventory->load(gpu)) {
-        sight.loads.emplace(gpu, *load);
+        loads.emplace(gpu, *load);
       } else {
-        refresh_at = Steady::now();  // a GPU or the library is gone: look at all of it next time
+        // A GPU or the library is gone: look at all of it soon, not each time if it stays so.
+        refresh_at = std::min(refresh_at, refreshed_at + times.retry);
       }
+    }
+  }
+
+  void look() {
+    Sight sight;
+    if (Steady::now() >= refresh_at) refresh(sight);
+    measure();
+    sight.loads = loads;
+    sight.faults = faults(std::chrono::milliseconds{0});
+    tell(std::move(sight));
+  }
+
+  inventory::Faults faults(std::chrono::milliseconds wait) {
+    if (!inventory) return {};
+    return inventory->faults(wait).value_or(inventory::Faults{});
+  }
+
+  void pause(const std::stop_token& stop, Steady::time_point until) {
+    std::unique_lock lock{mutex};
+    wake.wait_until(lock, stop, until, [] { return false; });
+  }
+
+  // Until the next look, telling faults as they come. An inventory that comes back sooner than it
+  // was asked to, without any, is asked again when the time is over.
+  void wait_for_faults(const std::stop_token& stop, Steady::time_point until) {
+    while (!stop.stop_requested() && Steady::now() < until) {
+      const auto slice_end = std::min(until, Steady::now() + times.fault_wait);
+      Sight sight;
+      sight.faults = faults(
+          std::chrono::ceil<std::chrono::milliseconds>(slice_end - Steady::now()));
+      if (sight.faults.empty()) {
+        pause(stop, slice_end);
+        continue;
+      }
+      sight.loads = loads;
+      tell(std::move(sight));
+      pause(stop, Steady::now() + times.fault_gap);
     }
   }
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      Sight sight;
-      if (Steady::now() >= refresh_at) refresh(sight);
-      measure(sight);
-      tell(std::move(sight));
-      std::unique_lock lock{mutex};
-      wake.wait_for(lock, stop, times.load, [] { return false; });
+      look();
+      wait_for_faults(stop, Steady::now() + times.load);
     }
   }
 };

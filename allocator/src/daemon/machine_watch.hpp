@@ -1,5 +1,6 @@
 // Looks at the machine on a thread of its own, because a driver may take its time: which GPUs there
-// are, what they are doing, and what CDI specs call them. Tells the loop; decides nothing.
+// are, what they are doing, what went wrong with them, and what CDI specs call them. Between two
+// looks it waits for faults, where the inventory can. Tells the loop; decides nothing.
 #pragma once
 
 #include <chrono>
@@ -20,14 +21,19 @@ namespace gpuhub::daemon {
 struct Sight {
   // nullopt: not looked at this time (between two refreshes, or a listed inventory).
   std::optional<std::expected<std::vector<model::GpuInfo>, std::string>> gpus;
-  std::map<model::GpuId, model::GpuLoad> loads;
+  std::map<model::GpuId, model::GpuLoad> loads;  // as last measured, of all that could be
+  // What went wrong since the last sight; of GPUs that a sight has shown. Kinds xid and lost: one
+  // that vanished is missing from `gpus`.
+  inventory::Faults faults;
   std::shared_ptr<const inventory::CdiSpecs> cdi;  // null: as before
 };
 
 struct WatchTimes {
   std::chrono::milliseconds load{2'000};
   std::chrono::milliseconds refresh{30'000};   // GPUs and CDI specs
-  std::chrono::milliseconds retry{5'000};      // after a failure
+  std::chrono::milliseconds retry{5'000};      // after a failure, also of one GPU
+  std::chrono::milliseconds fault_wait{500};   // for faults at a time: the end waits for one
+  std::chrono::milliseconds fault_gap{100};    // between two sights, however quickly faults come
 };
 
 class MachineWatch {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -23,12 +25,18 @@ struct Watched {
   inventory::InventoryDouble* inventory = nullptr;
   std::unique_ptr<MachineWatch> watch;
 
-  explicit Watched(bool listed = false) {
+  explicit Watched(bool listed = false, WatchTimes times = {2ms, 20ms, 4ms, 1ms, 1ms}) {
     auto made = std::make_unique<inventory::InventoryDouble>(std::vector{info()});
     inventory = made.get();
     if (listed) made.reset();
+    begin(std::move(made), times);
+  }
+  Watched(std::unique_ptr<inventory::Inventory> other, WatchTimes times) {
+    begin(std::move(other), times);
+  }
+  void begin(std::unique_ptr<inventory::Inventory> made, WatchTimes times) {
     watch = std::make_unique<MachineWatch>(
-        std::move(made), std::vector<std::string>{"/nonexistent"}, WatchTimes{2ms, 20ms, 4ms},
+        std::move(made), std::vector<std::string>{"/nonexistent"}, times,
         [this](Sight sight) {
           const std::scoped_lock lock{mutex};
           sights.push_back(std::move(sight));
@@ -73,6 +81,98 @@ TEST(MachineWatch, AListedInventoryIsNotAsked) {
   Watched it{true};
   EXPECT_TRUE(it.told([](const Sight& s) { return s.cdi != nullptr; }));
   EXPECT_FALSE(it.sights.front().gpus);
+}
+
+model::GpuFault xid(int number) {
+  return {.kind = model::FaultKind::xid, .xid = number, .detail = "it said so"};
+}
+
+TEST(MachineWatch, TellsAFaultBetweenTwoLooksWithTheLoads) {
+  Watched it{false, {.load = 1h, .fault_wait = 20s}};
+  model::GpuLoad load;
+  load.gpu_util_percent = 40;
+  it.inventory->set_load(gpu_a, load);
+  EXPECT_TRUE(it.told([](const Sight& s) { return s.gpus.has_value(); }));
+  it.inventory->raise(gpu_a, xid(79));
+  EXPECT_TRUE(it.told([](const Sight& s) {
+    return s.faults == inventory::Faults{{gpu_a, xid(79)}};
+  }));
+  it.inventory->raise(gpu_a, xid(48));
+  EXPECT_TRUE(it.told([](const Sight& s) {
+    return !s.gpus && s.faults == inventory::Faults{{gpu_a, xid(48)}};
+  }));
+  const std::scoped_lock lock{it.mutex};
+  EXPECT_TRUE(std::ranges::all_of(it.sights, [&](const Sight& s) {
+    return s.loads.contains(gpu_a);
+  })) << "a fault does not make the loads unknown";
+  it.inventory->raise(gpu_a, xid(1));  // so that the end waits for none
+}
+
+TEST(MachineWatch, TellsFaultsInPieces) {
+  Watched it{false, {.load = 1h, .fault_wait = 20s, .fault_gap = 20s}};
+  EXPECT_TRUE(it.told([](const Sight& s) { return s.gpus.has_value(); }));
+  it.inventory->raise(gpu_a, xid(1));
+  EXPECT_TRUE(it.told([](const Sight& s) { return !s.faults.empty(); }));
+  for (int number = 2; number < 100; ++number) it.inventory->raise(gpu_a, xid(number));
+  it.watch.reset();
+  EXPECT_LE(it.sights.size(), 3U);
+}
+
+TEST(MachineWatch, AFaultThatCannotBeHeardIsNotAskedForWithoutEnd) {
+  // Comes back at once, with nothing or an error.
+  struct AtOnce final : inventory::Inventory {
+    std::atomic<int>& asked;
+    explicit AtOnce(std::atomic<int>& count) : asked(count) {}
+    std::expected<std::vector<model::GpuInfo>, inventory::Error> gpus() override {
+      return std::vector{info()};
+    }
+    std::expected<model::GpuLoad, inventory::Error> load(const model::GpuId& /*gpu*/) override {
+      return model::GpuLoad{};
+    }
+    std::expected<inventory::Faults, inventory::Error> faults(
+        std::chrono::milliseconds /*wait*/) override {
+      if (++asked % 2 == 0) return inventory::Faults{};
+      return std::unexpected{inventory::Error{inventory::ErrorKind::failed, "no"}};
+    }
+  };
+  std::atomic<int> asked{0};
+  const auto begin = std::chrono::steady_clock::now();
+  Watched it{std::make_unique<AtOnce>(asked), {.load = 100ms, .fault_wait = 25ms}};
+  {
+    std::unique_lock lock{it.mutex};
+    EXPECT_TRUE(it.changed.wait_for(lock, 20s, [&] { return it.sights.size() >= 3; }));
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  it.watch.reset();
+  EXPECT_LE(asked, 2 * (took / 25ms + 2));
+}
+
+TEST(MachineWatch, ALostGpuIsLookedAtAgainSoonButNotAlways) {
+  struct Lost final : inventory::Inventory {
+    std::atomic<int>& listed;
+    explicit Lost(std::atomic<int>& count) : listed(count) {}
+    std::expected<std::vector<model::GpuInfo>, inventory::Error> gpus() override {
+      ++listed;
+      return std::vector{info()};
+    }
+    std::expected<model::GpuLoad, inventory::Error> load(const model::GpuId& /*gpu*/) override {
+      return std::unexpected{inventory::Error{inventory::ErrorKind::failed, "lost"}};
+    }
+    std::expected<inventory::Faults, inventory::Error> faults(
+        std::chrono::milliseconds /*wait*/) override {
+      return inventory::Faults{};
+    }
+  };
+  std::atomic<int> listed{0};
+  const auto begin = std::chrono::steady_clock::now();
+  Watched it{std::make_unique<Lost>(listed),
+             {.load = 1ms, .refresh = 1h, .retry = 50ms, .fault_wait = 1ms}};
+  {
+    std::unique_lock lock{it.mutex};
+    EXPECT_TRUE(it.changed.wait_for(lock, 20s, [&] { return listed >= 3; }));
+  }
+  it.watch.reset();
+  EXPECT_LE(listed, (std::chrono::steady_clock::now() - begin) / 50ms + 1);
 }
 
 }  // namespace
