@@ -75,7 +75,9 @@ void Session::timed_out(Phase phase) {
 }
 
 void Session::finish() {
-  if (doing_ == Doing::reading && reader_.stage() == RequestReader::Stage::nothing) return close();
+  const bool idle = doing_ == Doing::reading && rest_.empty() &&
+                    reader_.stage() == RequestReader::Stage::nothing;
+  if (idle) return close();
   if (doing_ != Doing::streaming) return;
   if (auto stream = std::exchange(stream_, nullptr)) {
     stream->leave();

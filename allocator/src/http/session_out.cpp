@@ -104,6 +104,7 @@ void Session::sent() {
   continue_said_ = false;
   waits_anew_ = true;
   if (in_turn_) return;  // read_on() goes on
+  enter(Phase::none);    // the last one's time does not count for the next
   if (readable_ || !rest_.empty()) return go_on_later();
   wait_for_more();
 }

@@ -61,6 +61,7 @@ class RawClient {
       pending_.erase(0, static_cast<std::size_t>(sent));
     }
   }
+  void send_no_more() { ::shutdown(fd_, SHUT_WR); }
   // What has come so far, all of it.
   const std::string& received() {
     if (!pending_.empty()) send();

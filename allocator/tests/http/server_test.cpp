@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <format>
 #include <optional>
 
 #include "place.hpp"
@@ -105,6 +106,78 @@ TEST(Server, KeepsTheConnectionForTheNextRequests) {
   EXPECT_EQ(world.server->counters().open, 0U);
 }
 
+// However many come at once, others have their turn between them, and the order stays.
+TEST(Server, AnswersWhatWasSentWithoutWaitingInOrder) {
+  World world;
+  RawClient client{world.folder / "a"};
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    const std::string body = std::format("<{}>", i);
+    all += std::format("POST /{} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", i, body.size(), body);
+  }
+  client.send(all + "GET /later HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
+  const std::string& got = world.answer(client, "<499>");
+  std::size_t at = 0;
+  for (int i = 0; i < 500; ++i) {
+    at = got.find(std::format("POST <{}>", i), at);
+    ASSERT_NE(at, std::string::npos) << i;
+  }
+  world.loop.run_until([&] { return bool{world.kept}; }, milliseconds{3000});
+  world.turn();
+  EXPECT_FALSE(client.received().contains("GET "));
+  world.kept({.status = 200, .content_type = "text/plain", .headers = {}, .body = "late"});
+  EXPECT_FALSE(client.received().contains("GET ")) << "the next is not served from inside";
+  EXPECT_TRUE(world.answer(client, "GET ").contains("late")) << "the order stays";
+}
+
+TEST(Server, TakesARequestInPieces) {
+  World world;
+  RawClient client{world.folder / "a"};
+  for (const char c : std::string{"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n"
+                                  "3;why=not\r\nabc\r\n2\r\nde\r\n0\r\nC: d\r\n\r\n"}) {
+    client.send({&c, 1});
+    world.turn(milliseconds{0});
+  }
+  EXPECT_TRUE(world.answer(client, "POST abcde").ends_with("POST abcde"));
+  EXPECT_EQ(find_header(world.last->headers, "a"), "b");
+  EXPECT_EQ(find_header(world.last->headers, "c"), std::nullopt) << "a trailer is no header";
+}
+
+TEST(Server, SendsALargeAnswerToASlowReaderWhole) {
+  World world;
+  RawClient client{world.folder / "a"};
+  client.send("GET /later HTTP/1.1\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
+  world.turn();
+  std::string body;
+  for (int i = 0; body.size() < 3'000'000; ++i) body += std::to_string(i) + " ";
+  world.kept({.status = 200, .content_type = "", .headers = {}, .body = body});
+  world.turn();
+  EXPECT_TRUE(world.answer(client, "GET ").contains("\r\n\r\n" + body + "HTTP/1.1 200 OK"));
+}
+
+TEST(Server, CutsWhoDoesNotTakeTheAnswer) {
+  World world{{.write_time = milliseconds{60}}};
+  RawClient client{world.folder / "a"};
+  client.send("GET /later HTTP/1.1\r\n\r\n");
+  world.turn();
+  world.kept({.status = 200, .headers = {}, .body = std::string(3'000'000, 'x')});
+  world.loop.run_until([&] { return world.server->counters().open == 0; }, milliseconds{3000});
+  EXPECT_EQ(world.server->counters().open, 0U);
+}
+
+TEST(Server, AClientMaySayThatItSendsNoMore) {
+  World world;
+  RawClient client{world.folder / "a"};
+  client.send("GET /later HTTP/1.1\r\n\r\n");
+  client.send_no_more();
+  world.turn();
+  ASSERT_TRUE(world.kept);
+  world.kept({.status = 200, .content_type = "", .headers = {}, .body = "half open"});
+  EXPECT_TRUE(world.answer(client, "half open").contains("half open"));
+  world.loop.run_until([&] { return client.closed(); }, milliseconds{3000});
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(Server, TheAnswerMayComeLater) {
   World world;
   RawClient client{world.folder / "a"};
@@ -132,6 +205,12 @@ TEST(Server, AnswersWhatNeverReachesTheHandler) {
                             "\r\n0\r\n\r\n",
                         "detail")
                   .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(world.ask("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nx", "detail")
+                  .starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(world.ask("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+                            std::string(100'000, 'x'),
+                        "detail")
+                  .starts_with("HTTP/1.1 431 "));
   EXPECT_FALSE(world.last);
   EXPECT_TRUE(world.ask("GET / HTTP/1.1\r\n\r\n", "GET").starts_with("HTTP/1.1 200 "));
 }
