@@ -209,8 +209,8 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   // What changes something is worth a line; who only looks would drown it.
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
   auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
-  respond.observe([level, what = std::move(what)](int status) {
-    log(level, std::format("{}: {}", what, status));
+  respond.observe([level, what = std::move(what)](int with) {
+    log(level, std::format("{}: {}", what, with));
   });
   api->handle(std::move(request), std::move(respond));
   pump();

@@ -214,7 +214,7 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
   }
   auto one = [next = made.begin()]() mutable { return std::move(*next++); };
   BookTables tables{Statements{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(),
-                               one()}};
+                               one(), one(), one()}};
   if (auto found = tables.find_rows(db); !found) return std::unexpected(found.error());
   return tables;
 }
