@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from conftest import OWN_TOKEN, until
 from requests.exceptions import ConnectionError as EngineGone
 
@@ -150,6 +151,56 @@ async def test_resuming_waits_for_the_hub_and_passes_over_who_is_gone(allocator,
     hub.app.http_server.listen(int(hub.url.rpartition(":")[2]), address="127.0.0.1")
     await asyncio.wait_for(resuming, 5)
     assert allocator.state("nobody") == allocator.state("ana", "x y") == ["granted"]
+
+
+class FakeHub:
+    """The two calls that resuming makes; `told` are the server's states, one per look."""
+
+    def __init__(self, told, posts=(202,)):
+        self.told, self.posts, self.calls = list(told), list(posts), []
+
+    async def handle(self, request):
+        self.calls.append(f"{request.method} {request.path}")
+        if request.method == "POST":
+            return web.Response(status=self.posts.pop(0))
+        return web.json_response(self.told.pop(0))
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        self.runner = web.AppRunner(app)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *args):
+        await self.runner.cleanup()
+
+
+STOPPED, LOOKING = {"ready": False, "pending": None}, {"ready": False, "pending": "check"}
+LOOK, START = "GET /users/ana/server", "POST /users/ana/server"
+
+
+@pytest.mark.parametrize(
+    ("told", "posts", "calls"),
+    [
+        ([STOPPED], [202], [LOOK, START]),
+        ([LOOKING, {"ready": False, "pending": "stop"}, STOPPED], [201], [LOOK] * 3 + [START]),
+        ([STOPPED, STOPPED], [429, 202], [LOOK, START, LOOK, START]),
+        ([STOPPED], [409], [LOOK, START]),
+        ([{"ready": False, "pending": "spawn"}], [], [LOOK]),
+        ([{"ready": True, "pending": None}], [], [LOOK]),
+    ],
+)
+async def test_resuming_asks_until_it_is_settled(allocator, told, posts, calls):
+    allocator.waits("ana", {"count": 1}, "r1")
+    allocator.holds("bo", 1, container=OTHER)  # runs: not for resuming
+    client = AllocatorClient(str(allocator.socket))
+    async with FakeHub(told, posts) as hub:
+        await resume.resume(client, hub.url, OWN_TOKEN)
+    assert hub.calls == calls
 
 
 async def test_resuming_without_an_allocator_gives_up_quietly(allocator, tmp_path):
