@@ -27,6 +27,8 @@ inline constexpr std::size_t estimate_queue_max = 256;  // those behind get none
 
 // One for each that waits, in the queue's order. nullopt: too few leases have ended here so far, or
 // it is beyond the limits, or it cannot start however many end (a GPU is out of service).
-std::vector<std::optional<Estimate>> estimate(const Books& books, model::Instant at);
+// `reserve_after`: from this wait on places are kept, as the queue's rules do.
+std::vector<std::optional<Estimate>> estimate(const Books& books, model::Instant at,
+                                              model::Duration reserve_after);
 
 }  // namespace gpuhub::ledger

@@ -113,7 +113,7 @@ std::optional<Estimate> Ledger::estimate(const model::LeaseId& id, model::Instan
   // By their leases, not by their places: the queue may have moved since.
   if (!cache.made || at < *cache.made || at - *cache.made >= good_for || !cache.of.contains(id)) {
     cache = {.made = at, .of = {}};
-    const auto all = ledger::estimate(rules_->books, at);
+    const auto all = ledger::estimate(rules_->books, at, rules_->settings.queue.reserve_after);
     for (std::size_t i = 0; const Seq seq : rules_->books.queue()) {
       cache.of.emplace(rules_->books.at(seq).id, all.at(i++));
     }

@@ -26,7 +26,8 @@ constexpr double share_least = 0.70, share_most = 0.92;  // 0.80 is promised
 
 double uniform(Chance& chance) { return static_cast<double>(chance.next() >> 11U) * 0x1p-53; }
 double normal(Chance& chance) {  // Box-Muller
-  return std::sqrt(-2.0 * std::log(1.0 - uniform(chance))) * std::cos(6.283185307 * uniform(chance));
+  const double length = std::sqrt(-2.0 * std::log(1.0 - uniform(chance)));
+  return length * std::cos(6.283185307 * uniform(chance));
 }
 std::int64_t minutes(double count) { return static_cast<std::int64_t>(count * 60'000); }
 
@@ -51,7 +52,7 @@ class Lab {
   void run() {
     std::int64_t arrival = 0;
     for (int person = 0; person < people; ++person) {
-      arrival += minutes(-std::log(1.0 - uniform(chance_)) * 22);
+      arrival += minutes(-std::log(1.0 - uniform(chance_)) * 55);
       ends_until(arrival);
       now_.at.ms = arrival;
       ask(person);

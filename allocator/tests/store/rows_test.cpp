@@ -52,10 +52,11 @@ TEST(Rows, ALeaseIsReadableJson) {
   EXPECT_EQ(write_lease(lease(1)),
             R"({"id":"L-e1-1","request":{"id":"r1","owner":{"hub":"hub","user":"ana",)"
             R"("server":""},"groups":["staff","gr\"oup"],"want":{"kind":"count","count":1},)"
-            R"("mode":"shared","capabilities":["compute","utility"]},"host":"h1","epoch":"e1",)"
-            R"("state":"granted","gpus":["GPU-1"],"container":null,"granted_at_ms":1001,)"
-            R"("bind_expires_at_ms":181001,"created_wall_ms":1790000000001,)"
-            R"("bound_wall_ms":null,"ended_wall_ms":null,"reason":null,"exit_code":null,)"
+            R"("mode":"shared","capabilities":["compute","utility"],"wait":false},"host":"h1",)"
+            R"("epoch":"e1","state":"granted","gpus":["GPU-1"],"container":null,)"
+            R"("asked_at_ms":901,"queue_expires_at_ms":null,"granted_at_ms":1001,)"
+            R"("bind_expires_at_ms":181001,"ended_at_ms":null,"created_wall_ms":1790000000001,)"
+            R"("granted_wall_ms":1790000000101,"bound_wall_ms":null,"ended_wall_ms":null,"reason":null,"exit_code":null,)"
             R"("oom_killed":null})");
 }
 
