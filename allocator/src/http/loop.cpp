@@ -55,7 +55,7 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
   Impl(Loop& loop, std::function<void()> call)
       : timer(loop.impl().io), on_time(std::move(call)) {}
 
-  void set(std::chrono::milliseconds after) {
+  void set(std::chrono::microseconds after) {
     const std::uint64_t mine = ++generation;
     timer.expires_after(after);
     timer.async_wait([self = shared_from_this(), mine](const boost::system::error_code& error) {
@@ -75,7 +75,7 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
 Timer::Timer(Loop& loop, std::function<void()> on_time)
     : impl_(std::make_shared<Impl>(loop, std::move(on_time))) {}
 Timer::~Timer() { impl_->cancel(); }
-void Timer::set(std::chrono::milliseconds after) { impl_->set(after); }
+void Timer::set(std::chrono::microseconds after) { impl_->set(after); }
 void Timer::cancel() { impl_->cancel(); }
 
 }  // namespace gpuhub::http

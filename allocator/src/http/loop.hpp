@@ -41,7 +41,7 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void set(std::chrono::milliseconds after);     // one call; replaces an earlier set()
+  void set(std::chrono::microseconds after);     // one call; replaces an earlier set()
   void cancel();
 
  private:

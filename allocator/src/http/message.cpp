@@ -18,8 +18,8 @@ bool is_control(char c) {
 
 // In a query "+" is a space, as forms send it.
 std::optional<std::string> percent_decode(std::string_view raw, bool plus_is_space) {
-  std::string text;
-  text.reserve(raw.size());
+  std::string text{raw};
+  std::size_t size = 0;  // of what is decoded, in place
   for (std::size_t i = 0; i < raw.size(); ++i) {
     char c = raw[i];
     if (c == '+' && plus_is_space) c = ' ';
@@ -32,18 +32,19 @@ std::optional<std::string> percent_decode(std::string_view raw, bool plus_is_spa
       i += 2;
     }
     if (is_control(c)) return std::nullopt;
-    text.push_back(c);
+    text[size++] = c;
   }
+  text.resize(size);
   return text;
 }
 
-// The parts of `text` between separators: always at least one.
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
+// Calls `each` with the parts of `text` between separators, at least one, until it says false.
+template <typename Each>
+bool split(std::string_view text, char separator, const Each& each) {
   while (true) {
     const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
+    if (!each(text.substr(0, end))) return false;
+    if (end == std::string_view::npos) return true;
     text.remove_prefix(end + 1);
   }
 }
@@ -55,27 +56,29 @@ bool parse_path(std::string_view raw, Target& target) {
     target.path = "/";
     return true;
   }
-  for (const std::string_view part : split(raw, '/')) {
+  target.path.reserve(raw.size() + 1);
+  target.segments.reserve(4);
+  return split(raw, '/', [&](std::string_view part) {
     auto segment = percent_decode(part, false);
     if (!segment || *segment == "." || *segment == "..") return false;
     target.path += '/';
     target.path += *segment;
     target.segments.push_back(std::move(*segment));
-  }
-  return true;
+    return true;
+  });
 }
 
 bool parse_query(std::string_view raw, Target& target) {
-  for (const std::string_view part : split(raw, '&')) {
-    if (part.empty()) continue;
+  return split(raw, '&', [&](std::string_view part) {
+    if (part.empty()) return true;
     const std::size_t equals = part.find('=');
     auto key = percent_decode(part.substr(0, equals), true);
     auto value = equals == std::string_view::npos ? std::optional<std::string>{""}
                                                   : percent_decode(part.substr(equals + 1), true);
     if (!key || !value) return false;
     target.query.emplace_back(std::move(*key), std::move(*value));
-  }
-  return true;
+    return true;
+  });
 }
 
 }  // namespace
