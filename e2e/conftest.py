@@ -8,7 +8,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from harness import driver, engine, evidence, product, report, seed
-from harness.bare_machine import BareMachine
+from harness.bare_machine import BareMachine, shared_kernel
 from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
 
@@ -73,7 +73,10 @@ def nvidia(machines: Machines) -> TestHost:
 @pytest.fixture(scope="session")
 def debian(machines: Machines) -> BareMachine:
     """Debian with systemd, where `up` has installed the engine; the product is up."""
-    return BareMachine.set_up(machines.get("debian", HostSpec(bare=True)))
+    kernel = shared_kernel()
+    machine = BareMachine.set_up(machines.get("debian", HostSpec(bare=True)))
+    assert shared_kernel() == kernel, "its systemd has changed the kernel of all"
+    return machine
 
 
 class TwoGroups(LoadScopeScheduling):

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import product, report
 from .allocator import Allocator
@@ -9,6 +10,16 @@ from .testhost import TestHost
 from .world import World
 
 UNITS = ("docker.service", "docker.socket")
+
+
+def shared_kernel() -> dict[str, str]:
+    """What a systemd could change in the kernel that this machine, too, runs on: which cgroup
+    controllers are in use, and in which hierarchy; the bounds on open files."""
+    lines = Path("/proc/cgroups").read_text().splitlines()[1:]
+    bounds = [Path("/proc/sys/fs", name) for name in ("nr_open", "file-max")]
+    return {line.split()[0]: line.split()[1] for line in lines} | {
+        bound.name: bound.read_text() for bound in bounds
+    }
 
 
 @dataclass(frozen=True)
