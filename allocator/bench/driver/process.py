@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 
@@ -84,7 +84,10 @@ class Process:
 def _family(pid: int) -> Iterator[int]:
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        children = ""
+        with suppress(OSError):  # a thread that has ended meanwhile
+            children = (task / "children").read_text()
+        for child in children.split():
             yield from _family(int(child))
 
 
