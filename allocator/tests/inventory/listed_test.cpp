@@ -28,7 +28,9 @@ TEST(Listed, RefusesTwinsAndTooMany) {
   EXPECT_EQ(make_listed_inventory({gpu("a"), gpu("b"), gpu("a")}).error().message,
             "a is listed twice");
   std::vector<model::GpuInfo> many;
-  for (std::size_t i = 0; i <= model::gpus_max; ++i) many.push_back(gpu("card-" + std::to_string(i)));
+  for (std::size_t i = 0; i <= model::gpus_max; ++i) {
+    many.push_back(gpu("card-" + std::to_string(i)));
+  }
   EXPECT_EQ(make_listed_inventory(many).error().message,
             "16385 GPUs are listed; at most 16384 can be");
   many.pop_back();

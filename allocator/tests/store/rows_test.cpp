@@ -56,7 +56,8 @@ TEST(Rows, ALeaseIsReadableJson) {
             R"("epoch":"e1","state":"granted","gpus":["GPU-1"],"container":null,)"
             R"("asked_at_ms":901,"queue_expires_at_ms":null,"granted_at_ms":1001,)"
             R"("bind_expires_at_ms":181001,"ended_at_ms":null,"created_wall_ms":1790000000001,)"
-            R"("granted_wall_ms":1790000000101,"bound_wall_ms":null,"ended_wall_ms":null,"reason":null,"exit_code":null,)"
+            R"("granted_wall_ms":1790000000101,"bound_wall_ms":null,)"
+            R"("ended_wall_ms":null,"reason":null,"exit_code":null,)"
             R"("oom_killed":null})");
 }
 
