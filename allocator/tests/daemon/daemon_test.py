@@ -12,7 +12,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from fake_engine import FakeEngine
-from running import LISTED, Running, call
+from running import LISTED, Answer, Running, call
 
 BINARY = ""
 
@@ -257,6 +257,45 @@ class BadRequests(Case):
         self.assertEqual(self.it.release(other).problem, "not-found")
         self.assertEqual(self.it.bind(other, "a" * 64).problem, "not-found")
         self.assertEqual(len(self.it.get("/v1/leases?state=all&user=ana").json["leases"]), 1)
+
+
+class People(unittest.TestCase):
+    """The socket for people of this host: who calls is known by the kernel."""
+
+    def setUp(self) -> None:
+        self.it = Running(BINARY, LISTED + "[local]\nenabled = true\n")
+        self.addCleanup(self.it.close)
+        self.engine = FakeEngine(self.it.engine_socket)
+        self.engine.open()
+        self.local = str(self.it.place / "local/s")
+        accounts = self.it.place / "passwd"
+        accounts.write_text(f"ana:x:{os.getuid()}:100::/:/bin/sh\n")
+        self.told = [f"--local-socket={self.local}", f"--passwd={accounts}"]
+
+    def ask(self, owner: dict) -> Answer:
+        body = {"request_id": "r-1", "owner": owner, "gpus": {"count": 1}}
+        return call(self.local, "POST", "/v1/leases", body)
+
+    def test_who_calls_is_known_by_the_kernel(self) -> None:
+        self.it.start(*self.told, f"--local-gid={os.getgid()}")
+        self.assertEqual((self.it.place / "local").stat().st_mode & 0o7777, 0o2750)
+        self.assertEqual(self.ask({"user": "bo"}).problem, "bad-request")
+        lease = self.ask({"server": "train"})
+        self.assertEqual(lease.status, 201, lease)
+        owner = {"hub": "local", "user": "ana", "server": "train"}
+        self.assertEqual(lease.json["owner"], owner)
+        others = self.it.ask("ana", {"count": 1}, "r-2").json  # a hub's person of the same name
+        seen = self.it.get("/v1/leases", self.local).json["leases"]
+        self.assertEqual([one["id"] for one in seen], [lease.json["id"]])
+        refused = call(self.local, "DELETE", f"/v1/leases/{others['id']}")
+        self.assertEqual(refused.problem, "not-found")
+        self.assertEqual(self.it.get("/v1/gpus", self.local).status, 200)
+        self.assertEqual(self.it.get("/v1/events", self.local).problem, "forbidden")
+
+    def test_without_a_group_nothing_is_opened(self) -> None:
+        self.it.start(*self.told, ready=False)
+        self.assertEqual(self.it.process.wait(20), 64)
+        self.assertIn("--local-gid", self.it.log())
 
 
 class Inventory(Case):
