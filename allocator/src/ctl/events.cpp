@@ -1,5 +1,6 @@
 // gpuctl events: every change as it happens, a line each.
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <cstdio>
@@ -10,44 +11,61 @@
 #include "ctl/allocator.hpp"
 #include "ctl/characters.hpp"
 #include "ctl/commands.hpp"
-#include "ctl/gpu_parts.hpp"
 #include "http/client.hpp"
 
 namespace gpuhub::ctl {
 namespace {
 
-// "L-1 ana/train: active, GPU 0,1"
-std::string lease_words(const boost::json::value& lease) {
-  std::string words = std::format("{} {}: {}", text_at(lease, "id"),
-                                  person(member_at(lease, "owner")), lease_state(lease));
-  std::string indices;
-  for (const auto& gpu : array_at(lease, "gpus")) {
-    indices += (indices.empty() ? ", GPU " : ",") + std::to_string(number_at(gpu, "index"));
+// " on GPU-1, GPU-2"; nothing if there are none.
+std::string on_gpus(const boost::json::value& data) {
+  std::string uuids;
+  for (const auto& gpu : array_at(data, "gpus")) {
+    const auto* text = gpu.if_string();
+    if (text != nullptr) uuids += (uuids.empty() ? " on " : ", ") + std::string{*text};
   }
-  return words + indices;
+  return uuids;
 }
 
-// A container that is in conflict or foreign: "train (0123456789ab) on GPU-1, GPU-2"
-std::string container_words(const boost::json::value& container) {
-  const std::string name = text_at(container, "name");
-  std::string words = (name.empty() ? "" : name + " ") + "(" +
-                      text_at(container, "container").substr(0, 12) + ")";
-  std::string uuids;
-  for (const auto& gpu : array_at(container, "gpus")) {
-    const auto* text = gpu.if_string();
-    const std::string uuid = text != nullptr ? std::string{*text} : text_at(gpu, "uuid");
-    uuids += (uuids.empty() ? " on " : ", ") + uuid;
+// "L-1 ana/train: active on GPU-1". The owner's parts stand in the event itself.
+std::string lease_words(const boost::json::value& data) {
+  return std::format("{} {}: {}{}", text_at(data, "id"), person(data), lease_state(data),
+                     on_gpus(data));
+}
+
+// "GPU-1: setting, slots 2, drain", "GPU-1: faulty, xid: fallen off the bus", "listed, 4 GPUs"
+std::string gpu_words(const boost::json::value& data) {
+  std::string words = text_at(data, "change");
+  if (member_at(data, "slots").is_number()) {
+    words += std::format(", slots {}", number_at(data, "slots"));
   }
-  return words + uuids + (truth_at(container, "gone") ? ", gone" : "");
+  if (member_at(data, "label").is_string()) words += ", label " + text_at(data, "label");
+  if (const auto& drain = member_at(data, "drain"); drain.is_bool()) {
+    words += drain.get_bool() ? ", drain" : ", undrain";
+  }
+  if (const auto kind = text_at(data, "kind"); !kind.empty()) {
+    words += ", " + kind + ": " + text_at(data, "detail");
+  }
+  if (member_at(data, "gpus").is_number()) {
+    words += std::format(", {} GPUs", number_at(data, "gpus"));
+  }
+  const std::string uuid = text_at(data, "uuid");
+  return uuid.empty() ? words : uuid + ": " + words;
+}
+
+// "train (0123456789ab) on GPU-1", "(0123456789ab): over"
+std::string conflict_words(const boost::json::value& data) {
+  const std::string name = text_at(data, "name");
+  return std::format("{}({}){}{}", name.empty() ? "" : name + " ",
+                     text_at(data, "container").substr(0, 12), on_gpus(data),
+                     truth_at(data, "ended") ? ": over" : "");
 }
 
 std::string words_of(const std::string& kind, const boost::json::value& data) {
   if (kind == "lease") return lease_words(data);
-  if (kind == "gpu") {
-    return std::format("GPU {} ({}): {}, held by {}", number_at(data, "index"),
-                       text_at(data, "uuid"), gpu_state(data), gpu_holders(data));
-  }
-  return container_words(data);
+  if (kind == "gpu") return gpu_words(data);
+  if (kind == "conflict") return conflict_words(data);
+  if (kind == "left_out") return std::format("{} changes", number_at(data, "count"));
+  return boost::json::serialize(data);  // of a later allocator
 }
 
 // Lines of a stream of server-sent events, empty ones left out: an event's data is on one line.

@@ -77,20 +77,38 @@ TEST_F(GpuctlAdmin, FaultsForeignUseAndWatchersAreShown) {
 }
 
 TEST_F(GpuctlAdmin, EventsAreLines) {
-  answer("GET /v1/events", 200,
-         ": hello\n\nevent: lease\ndata: {\"id\":\"L-1\",\"state\":\"active\",\"owner\":{\"hub\":"
-         "\"hub\",\"user\":\"ana\",\"server\":\"\"},\"gpus\":[{\"index\":0},{\"index\":3}]}\n\n"
-         "event: gpu\ndata: " + std::regex_replace(gpu, std::regex{"\n *"}, "") + "\n\n"
-         "event: conflict\ndata: {\"name\":\"old\\u001b\",\"container\":\"0123456789abcdef\","
-         "\"gpus\":[\"GPU-1\"]}\n\nevent: foreign\r\ndata: {\"container\":\"fedcba9876543210\","
-         "\"gpus\":[{\"uuid\":\"GPU-1\"}],\"gone\":true}\r\n\r\nevent: x\ndata: no JSON\n\n");
-  const std::string said = run("events");
+  std::string stream = ": still here\n\n";
+  for (const auto& [event, data] : std::vector<std::pair<std::string, std::string>>{
+           {"lease", R"({"id":"L-1","hub":"local","user":"ana","server":"x","state":"active",
+                         "reason":null,"gpus":["GPU-1","GPU-2"],"container":"c"})"},
+           {"lease", R"({"id":"L-2","hub":"hub","user":"bo","server":"","state":"ended",
+                         "reason":"released","gpus":[],"container":null})"},
+           {"gpu", R"({"uuid":"GPU-1","change":"setting","slots":2,"label":"l","drain":true})"},
+           {"gpu", R"({"uuid":"GPU-1","change":"setting","drain":false})"},
+           {"gpu", R"({"change":"listed","gpus":4})"},
+           {"gpu", R"({"uuid":"GPU-1","change":"faulty","kind":"xid","detail":"off the bus"})"},
+           {"conflict", R"({"container":"0123456789abcdef","name":"old\u001b",
+                            "gpus":["GPU-1"],"ended":false})"},
+           {"conflict", R"({"container":"0123456789abcdef","ended":true})"},
+           {"left_out", R"({"count":12})"},
+           {"later", R"({"a":1})"},
+           {"x", "no JSON"}}) {
+    stream += "event: " + event + "\ndata: " +
+              std::regex_replace(data, std::regex{"\n *"}, "") + "\n\n";
+  }
+  answer("GET /v1/events", 200, stream);
   const std::regex time{"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ"};
-  EXPECT_EQ(std::regex_replace(said, time, "T"),
-            "T  lease     L-1 ana: active, GPU 0,3\n"
-            "T  gpu       GPU 1 (GPU-2): draining, held by ana\n"
+  EXPECT_EQ(std::regex_replace(run("events"), time, "T"),
+            "T  lease     L-1 local:ana/x: active on GPU-1, GPU-2\n"
+            "T  lease     L-2 bo: ended: released\n"
+            "T  gpu       GPU-1: setting, slots 2, label l, drain\n"
+            "T  gpu       GPU-1: setting, undrain\n"
+            "T  gpu       listed, 4 GPUs\n"
+            "T  gpu       GPU-1: faulty, xid: off the bus\n"
             "T  conflict  old? (0123456789ab) on GPU-1\n"
-            "T  foreign   (fedcba987654) on GPU-1, gone\n"
+            "T  conflict  (0123456789ab): over\n"
+            "T  left_out  12 changes\n"
+            "T  later     {\"a\":1}\n"
             "gpuctl: " + socket + " ended the stream\ntry this: ./gpuhub logs allocator\n= 1");
   const std::string json = run("events --json");
   EXPECT_TRUE(json.starts_with(R"({"event":"lease","data":{"id":"L-1",)")) << json;
