@@ -237,7 +237,7 @@ std::vector<std::optional<Estimate>> estimate(const Books& books, model::Instant
     };
     // Wider than the tenth and the ninetieth: the draws' spread does not hold how much the past may
     // mislead. tests/sim/calibration measures what comes of it.
-    all.at(i) = Estimate{.early = share(5), .likely = share(50), .late = share(95)};
+    all.at(i) = Estimate{.early = share(7), .likely = share(50), .late = share(93)};
   }
   return all;
 }
