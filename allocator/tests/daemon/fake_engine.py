@@ -44,11 +44,12 @@ class FakeEngine:
             self.listeners.clear()
 
     # ---- verbs ----
-    def create(self, number: int, labels: dict[str, str]) -> str:
+    def create(self, number: int, labels: dict[str, str], devices: list[str] | None = None) -> str:
         ident = f"{number:064x}"
         state = {"Status": "created", "ExitCode": 0, "OOMKilled": False}
         with self.lock:
-            self.containers[ident] = {"name": f"nb-{number}", "labels": labels, "state": state}
+            self.containers[ident] = {"name": f"nb-{number}", "labels": labels, "state": state,
+                                      "devices": devices or []}
         self._tell(ident, "create")
         return ident
 
@@ -110,7 +111,10 @@ class FakeEngine:
     def _inspect(self, ident: str) -> dict:
         one = self.containers[ident]
         return {"Id": ident, "Name": "/" + one["name"], "State": one["state"],
-                "Config": {"Labels": one["labels"]}}
+                "Config": {"Labels": one["labels"], "Image": "image", "Env": []},
+                "HostConfig": {"Runtime": "runc", "Devices": [
+                    {"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"}
+                    for path in one["devices"]]}}
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
