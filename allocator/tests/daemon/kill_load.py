@@ -13,13 +13,14 @@ from running import Answer, Running
 
 SLOTS = {"card-0": 1, "card-1": 1, "card-2": 2, "card-3": 3}
 BIND_TIMEOUT_S, RENEW_TIMEOUT_S = 2, 10
+HISTORY = 1000  # each start reads it
 PATIENCE_S = 30  # for an answer, over however many kills
 CONFIG = f"""
 [hub]
 start_timeout = "1s"
 [allocator]
 bind_timeout = "{BIND_TIMEOUT_S}s"
-history = 1000000
+history = {HISTORY}
 [queue]
 renew_timeout = "{RENEW_TIMEOUT_S}s"
 reserve_after = "1s"
@@ -94,7 +95,7 @@ class Load:
         self.it = it
         self.engine = engine
         self.moments = moments
-        self.promises = Promises(SLOTS, BIND_TIMEOUT_S, RENEW_TIMEOUT_S)
+        self.promises = Promises(SLOTS, BIND_TIMEOUT_S, RENEW_TIMEOUT_S, HISTORY)
         self.up = threading.Event()  # a daemon that is ready is there
         self.over = threading.Event()
         self.numbers = iter(range(1, 10**9))

@@ -70,7 +70,7 @@ class Killer:
     def kill(self) -> None:
         """At a random request or answer of its life, or a bit later."""
         what = self.random.choice(["sent", "answered"])
-        self.moments.after(what, self.random.randint(1, 60), LIFE_S_MAX)
+        self.moments.after(what, self.random.randint(1, 45), LIFE_S_MAX)
         time.sleep(self.random.choice([0, 0, self.random.random() * 0.002]))
         self.load.up.clear()
         self.it.kill()
