@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import socketserver
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -121,6 +122,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):  # else the allocator was killed meanwhile
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     engine: FakeEngine
@@ -163,4 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(json.dumps(event).encode() + b"\n")
                 self.wfile.flush()
             except OSError:
+                with self.engine.lock:
+                    if events in self.engine.listeners:
+                        self.engine.listeners.remove(events)
                 return

@@ -144,5 +144,8 @@ class Running:
     def release(self, lease: dict) -> Answer:
         return call(self.hub, "DELETE", f"/v1/leases/{lease['id']}")
 
+    def renew(self, lease: dict) -> Answer:
+        return call(self.hub, "POST", f"/v1/leases/{lease['id']}/renew")
+
     def lease(self, lease: dict) -> dict:
         return self.get(f"/v1/leases/{lease['id']}").json
