@@ -13,17 +13,16 @@ from harness.world import World
 
 @pytest.fixture
 def two_of_two_slots(worlds: Worlds) -> Iterator[World]:
-    """Two GPUs with two slots each; somebody else has the other two to himself."""
+    """Two GPUs with two slots each; the other two take no leases."""
     for world in watched(worlds.get("plain"), one_slot=False):
         uuids = world.allocator.uuids()
-        held = world.allocator.ask("filler", {"uuids": uuids[2:]}, "slots-filler", mode="exclusive")
-        assert held.status == 201, held
-        for uuid in uuids[:2]:
-            patched = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": 2})
+        changes = [{"slots": 2}] * 2 + [{"drain": True}] * 2
+        for uuid, change in zip(uuids, changes, strict=True):
+            patched = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", change)
             assert patched.status == 200, patched
         yield world
-        for uuid in uuids[:2]:
-            world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": 1})
+        for uuid in uuids:
+            world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": 1, "drain": False})
 
 
 def test_third_and_fourth_get_the_least_used(two_of_two_slots: World) -> None:
