@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
 import platform
 import sys
 import tempfile
@@ -38,17 +37,15 @@ def say(text: str) -> None:
     print(f"  {text}", file=sys.stderr)
 
 
-def machine(folder: Path, busy: float) -> list[str]:
+def machine(folder: Path) -> list[str]:
     model = next((line.split(":", 1)[1].strip() for line in
                   Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
                  platform.machine())  # fmt: skip
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     below = [m for m in mounts if folder.is_relative_to(m[1])]
     kind = max(below, key=lambda m: len(m[1]))[2]
-    load = os.getloadavg()[0]
     return [
         f"machine: {rounds.cores()} cores ({model}), Linux {platform.release()}, stores on {kind}",
-        f"others: {busy:.0%} of all cores busy before anything was started, load {load:.1f}",
         "versions: " + ", ".join(f"{name} {what}" if name != "python" else what
                                  for name, what in peers.versions().items()),
     ]  # fmt: skip
@@ -105,19 +102,18 @@ def main() -> int:
     busy = rounds.busy_share(2)
     with tempfile.TemporaryDirectory(dir=told.data, prefix="b-") as made:
         folder = Path(made)
-        head = machine(folder, busy)
+        head = machine(folder)
         try:
             figures, started = measure(told, folder)
         except BenchError as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
     measured = figures.measured
-    idle = measured.busy
     lines = [
         "Ask for one GPU or release it, 8 GPUs of 64 slots; "
         f"{told.rounds} rounds of {told.seconds:g} s each, in turn; medians",
         *head,
-        f"between the rounds: {min(idle):.0%}-{max(idle):.0%} busy with all peers idle",
+        *table.noise(busy, measured),
         table.disk(measured),
         table.generator(measured),
         "",

@@ -7,6 +7,8 @@ from driver.peers import Peer
 from driver.rounds import CONNECTIONS, Measured
 from driver.targets import Target
 
+BUSY_MAX = 0.15  # of all cores; what somebody else may use while it is measured
+
 
 def rows_to_text(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """The first row is the head; so many columns are left, the others right."""
@@ -52,6 +54,17 @@ def disk(measured: Measured) -> str:
             f"{min(rates):,.0f}-{max(rates):,.0f} over the rounds), p50 "
             f"{statistics.median(one.p50_us for one in measured.disk):.0f} us, p99 "
             f"{statistics.median(one.p99_us for one in measured.disk):.0f} us")  # fmt: skip
+
+
+def noise(before: float, measured: Measured) -> list[str]:
+    """What others took of the machine; where it was much, that the figures are worth little."""
+    between = f"{min(measured.busy):.0%}-{max(measured.busy):.0%}"
+    lines = [f"others: {before:.0%} of all cores busy before anything was started, {between} "
+             "between the rounds, with all peers idle"]  # fmt: skip
+    if max(before, *measured.busy) > BUSY_MAX:
+        lines.append(f"NOTE: more than {BUSY_MAX:.0%}: no speed or time below is a result; "
+                     "do it again on a quiet machine")  # fmt: skip
+    return lines
 
 
 def generator(measured: Measured) -> str:

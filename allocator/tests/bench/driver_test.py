@@ -110,6 +110,12 @@ class Table(unittest.TestCase):
                                  "0.50", "1.00", "50.0", "12", "-"])  # fmt: skip
         self.assertTrue(lines[-1].endswith("|     55 |     1.0 |        12 |    1.5/op |"), lines[-1])
 
+    def test_a_busy_machine_is_said_plainly(self) -> None:
+        it = measured(gpuhub=[1] * 3)
+        self.assertEqual(len(table.noise(0.02, it)), 1)
+        it.busy[1] = 0.3
+        self.assertTrue(table.noise(0.02, it)[1].startswith("NOTE: more than 15%"))
+
     def test_flask_need_not_be_there(self) -> None:
         self.assertIn(" - |", table.loads(measured(gpuhub=[1]), [Allocator])[2])
 
