@@ -118,7 +118,9 @@ class Worker(threading.Thread):
                 raise AssertionError(f"{path} was forgotten: {status} {lease}")
         if lease["state"] == "granted":
             self.with_container(request_id, lease)
-        if not self.load.over.is_set():
+        else:
+            self.load.count("left while waiting")
+        if lease["state"] != "granted" or not self.load.over.is_set():
             self.insist(lambda: call(ALLOCATOR, "DELETE", path))
 
     def with_container(self, name: str, lease: dict) -> None:
@@ -137,6 +139,8 @@ class Worker(threading.Thread):
                 self.insist(lambda: call(ALLOCATOR, "DELETE", path))
             else:
                 self.insist(lambda: call(ENGINE, "POST", f"/containers/{container}/kill"))
+        else:
+            self.load.count("containers that did not start")
         self.insist(lambda: call(ENGINE, "DELETE", f"/containers/{container}?force=true"))
 
     def create(self, name: str, inject: dict) -> str:
