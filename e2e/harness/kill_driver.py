@@ -53,6 +53,7 @@ def call(path: str, method: str, target: str, body: object = None) -> tuple[int,
 class Load:
     def __init__(self, seed: str) -> None:
         self.seed = seed
+        self.run = str(int(time.time()))  # the books remember the requests of earlier runs
         self.over = threading.Event()
         self.lock = threading.Lock()
         self.counted: Counter[str] = Counter()
@@ -76,7 +77,7 @@ class Worker(threading.Thread):
         try:
             while not self.load.over.is_set():
                 serial += 1
-                self.live(f"{self.name}-{serial}")
+                self.live(f"{self.name}-{self.load.run}-{serial}")
         except Exception as problem:
             self.load.wrong.append(f"{self.name}: {problem!r}")
 
@@ -118,7 +119,9 @@ class Worker(threading.Thread):
                 raise AssertionError(f"{path} was forgotten: {status} {lease}")
         if lease["state"] == "granted":
             self.with_container(request_id, lease)
-        if not self.load.over.is_set():
+        else:
+            self.load.count("left while waiting")
+        if lease["state"] != "granted" or not self.load.over.is_set():
             self.insist(lambda: call(ALLOCATOR, "DELETE", path))
 
     def with_container(self, name: str, lease: dict) -> None:
@@ -137,6 +140,8 @@ class Worker(threading.Thread):
                 self.insist(lambda: call(ALLOCATOR, "DELETE", path))
             else:
                 self.insist(lambda: call(ENGINE, "POST", f"/containers/{container}/kill"))
+        else:
+            self.load.count("containers that did not start")
         self.insist(lambda: call(ENGINE, "DELETE", f"/containers/{container}?force=true"))
 
     def create(self, name: str, inject: dict) -> str:
@@ -149,13 +154,18 @@ class Worker(threading.Thread):
             "StopSignal": "SIGKILL",  # an engine that comes back stops what it finds
             "HostConfig": inject["host_config"] | {"NetworkMode": "none"},
         }
-        at = f"/containers/create?name={name}"
-        status, said = self.insist(lambda: call(ENGINE, "POST", at, what))
-        if status == 409:  # made by a call that was cut
-            status, said = self.insist(lambda: call(ENGINE, "GET", f"/containers/{name}/json"))
+        status, said = self.insist(lambda: self.create_or_find(name, what))
         if status not in (200, 201):
             raise AssertionError(f"create {name}: {status} {said}")
         return said["Id"]
+
+    def create_or_find(self, name: str, what: dict) -> tuple[int, dict]:
+        """It may be there, or its name be taken only, from a call that was cut."""
+        status, said = call(ENGINE, "POST", f"/containers/create?name={name}", what)
+        if status != 409:
+            return status, said
+        status, said = call(ENGINE, "GET", f"/containers/{name}/json")
+        return (503, {}) if status == 404 else (status, said)
 
     def start_once(self, container: str) -> bool:
         """One that has ended is never started again under its lease. True: it runs."""
