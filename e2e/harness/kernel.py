@@ -26,18 +26,20 @@ def run_code(
     assert answer.status_code == 201, f"no kernel: {answer.status_code} {answer.text[:500]}"
     kernel = answer.json()["id"]
     try:
-        with open_channel(person, f"{place}/{kernel}/channels", sent) as channel:
+        with open_channel(person, f"{place}/{kernel}/channels", sent, seconds) as channel:
             return _execute(channel, code, seconds)
     finally:
         person.call("DELETE", f"{place}/{kernel}")
 
 
-def open_channel(person: Person, path: str, headers: dict[str, str]) -> ClientConnection:
-    """A websocket to a person's server."""
+def open_channel(
+    person: Person, path: str, headers: dict[str, str], seconds: float = 60
+) -> ClientConnection:
+    """A websocket to a person's server. To a kernel it stands once the kernel has started."""
     url = person.base.replace("http", "ws", 1) + path
     trust = person.door.trust
     tls = {"ssl": trust} if isinstance(trust, ssl.SSLContext) else {}
-    return connect(url, additional_headers=headers, max_size=2**24, **tls)
+    return connect(url, additional_headers=headers, max_size=2**24, open_timeout=seconds, **tls)
 
 
 def _execute(channel, code: str, seconds: float) -> str:
