@@ -86,6 +86,7 @@ struct Daemon::Parts {
   Options options;
   int status = 0;
   std::int64_t clock_from = 0;             // the ledger's time when the daemon's clock was 0
+  std::int64_t wall_apart = 0;             // the wall's time less the ledger's
   http::Loop loop;
   policy::LeastUsed policy;
   std::unique_ptr<store::SqliteStore> store;
@@ -101,7 +102,14 @@ struct Daemon::Parts {
   std::unique_ptr<http::Timer> tick;
   std::unique_ptr<MachineWatch> watch;     // last: its thread posts to the loop
 
-  model::Now now() const { return {{clock_from + steady_ms()}, {wall_ms()}}; }
+  // Both clocks are read as whole milliseconds: their distance trembles by one and is followed only
+  // when it moves by more, so that a time limit shown on the wall's clock stands still.
+  model::Now now() {
+    const std::int64_t at = clock_from + steady_ms();
+    const std::int64_t apart = wall_ms() - at;
+    if (std::abs(apart - wall_apart) > 1) wall_apart = apart;
+    return {{at}, {at + wall_apart}};
+  }
 
   // The loop ends; whoever started us starts us anew.
   void end(int with, std::string_view why) {
