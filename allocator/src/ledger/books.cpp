@@ -122,7 +122,7 @@ void Books::unindex(Seq seq, const model::Lease& lease) {
   }
   for (const auto& gpu : lease.gpus) {
     drop(live_by_gpu_, gpu, seq);
-    room.give(gpu, lease.request.mode);
+    room.give(gpu);
   }
   if (lease.container) live_by_container_.erase(*lease.container);
   if (lease.state == model::LeaseState::granted) unbound_.erase({*lease.bind_expires_at, seq});

@@ -16,7 +16,7 @@ Applied unchanged(const model::Lease& lease) {
 class WithoutThem {
  public:
   WithoutThem(Books& books, const std::set<model::LeaseId>& leases) : books_(books), leases_(leases) {
-    for (const auto& [gpu, mode] : gpus()) books_.room.give(gpu, mode);
+    for (const auto& [gpu, mode] : gpus()) books_.room.give(gpu);
   }
   ~WithoutThem() {
     for (const auto& [gpu, mode] : gpus()) books_.room.take(gpu, mode);
@@ -147,11 +147,9 @@ Outcome Ledger::Rules::operator()(const Ask& ask) {
   if (waits && !may_wait) {
     return refuse(Reason::no_gpu_free, picked.error().detail, in_the_way(*want, replaced));
   }
-  const auto others = static_cast<std::size_t>(std::ranges::count_if(books.queue(), [&](Seq seq) {
-    return !replaced.contains(books.at(seq).id);
-  }));
-  if (waits && others >= settings.queue.max) {
-    return refuse(Reason::queue_full, std::format("{} requests wait already, as many as may", others),
+  if (waits && !may_queue(replaced)) {
+    return refuse(Reason::queue_full,
+                  std::format("{} requests wait already, as many as may", settings.queue.max),
                   in_the_way(*want, replaced));
   }
 
@@ -166,6 +164,14 @@ Outcome Ledger::Rules::operator()(const Ask& ask) {
   change(lease, done);
   books.renew(lease.id, now.at + settings.queue.renew_timeout);
   return done;
+}
+
+// Is there a place in the queue, once these are out of it?
+bool Ledger::Rules::may_queue(const std::set<model::LeaseId>& without) const {
+  if (books.queue().size() < settings.queue.max) return true;
+  const auto others = std::ranges::count_if(
+      books.queue(), [&](Seq seq) { return !without.contains(books.at(seq).id); });
+  return std::cmp_less(others, settings.queue.max);
 }
 
 // The new lease of a request, not yet in the books.

@@ -99,7 +99,7 @@ void Room::take(const model::GpuId& id, model::Mode mode) {
 
 // Leases that share a GPU with an exclusive one are never ours (rebuilt ones after a lost store may
 // be): then the flag stays until all are gone, which is the careful side.
-void Room::give(const model::GpuId& id, model::Mode) {
+void Room::give(const model::GpuId& id) {
   change(at(id), [&](GpuUse& use) {
     GPUHUB_ASSERT(use.leases > 0);
     if (--use.leases == 0) use.exclusive = false;

@@ -42,7 +42,7 @@ class Room {
 
   // ---- what it carries; of known GPUs (asserted) ----
   void take(const model::GpuId& id, model::Mode mode);
-  void give(const model::GpuId& id, model::Mode mode);
+  void give(const model::GpuId& id);
   void add_conflict(const model::GpuId& id, int by);
   void add_foreign(const model::GpuId& id, int by);
 
