@@ -6,14 +6,15 @@
 #include <string>
 #include <utility>
 
+#include "ledger/ledger.hpp"
 #include "runtime/fake_runtime.hpp"
 #include "store/memory_store.hpp"
 
 namespace gpuhub::sim {
 
 // `forget`: what lives is gone when the store is read again. `lie`: says that batches are durable
-// and writes only their serial. `shuffle`: who waits is read in another order. `young`: as if they
-// had asked just now. `heal`: faults and drains are not read.
+// and writes only their serial. `shuffle`: who waits is read in another order. `heal`: faults and
+// drains are not read.
 class PlantedStore final : public store::Store {
  public:
   PlantedStore(store::MemoryStore& inside, std::string bug)
@@ -24,11 +25,6 @@ class PlantedStore final : public store::Store {
       std::erase_if(contents->leases, [](const model::Lease& lease) { return lease.live(); });
     }
     if (contents && bug_ == "shuffle") std::ranges::reverse(contents->leases);
-    if (contents && bug_ == "young") {
-      for (auto& lease : contents->leases) {
-        if (lease.state == model::LeaseState::queued) lease.asked_at = contents->at;
-      }
-    }
     if (contents && bug_ == "heal") {
       contents->faults.clear();
       for (auto& setting : contents->gpu_settings) setting.drained.reset();
@@ -95,5 +91,15 @@ class PlantedRuntime final : public runtime::Runtime {
   std::string bug_;
   int looks_ = 0;
 };
+
+// `unreserved`: places are never kept for who has waited long.
+inline void plant(const std::string& bug, ledger::Settings& settings) {
+  if (bug == "unreserved") settings.queue.reserve_after = model::Duration{1'000'000'000};
+}
+
+// These show only when the store is read again: a run with one has crashes, whatever was drawn.
+inline bool shows_after_a_crash(const std::string& bug) {
+  return bug == "forget" || bug == "shuffle" || bug == "heal" || bug == "lie";
+}
 
 }  // namespace gpuhub::sim

@@ -51,6 +51,7 @@ Simulation::Simulation(const Options& options)
       truth_{.engine = engine_, .disk = disk_},
       hub_({.users = chance_.between(2, 9), .gpus = gpus, .careless = chance_.one_in(2)}, chance_,
            engine_) {
+  if (faults_.crash == 0 && shows_after_a_crash(options_.plant)) faults_.crash = 500;
   checkers_.push_back(slots_checker(truth_, default_slots));
   checkers_.push_back(exclusive_checker(truth_));
   checkers_.push_back(holding_checker(truth_));
@@ -126,6 +127,7 @@ void Simulation::start() {
                             .watchers = {}, .fault_quiet = model::Duration{30'000}};
   settings.default_slots = default_slots;
   settings.history_max = history;
+  plant(options_.plant, settings);
   service_ = std::make_unique<service::Service>(
       ledger::Ledger{policy_, settings, *contents}, store_, runtime_, [this] { return now_; },
       service::Settings{.stop_conflicts = faults_.stop_conflicts},
