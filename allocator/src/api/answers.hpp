@@ -1,14 +1,20 @@
 // Answers that several handlers give. For the sources of api/ only.
 #pragma once
 
-#include <boost/json/object.hpp>
-
 #include "api/json_reader.hpp"
 #include "http/message.hpp"
+#include "text/json_text.hpp"
 
 namespace gpuhub::api {
 
-http::Response json_answer(int status, const boost::json::object& body);
+// `fill(JsonText&)` writes the members of the body.
+template <typename Fill>
+http::Response json_answer(int status, const Fill& fill) {
+  text::JsonText body;
+  fill(body);
+  return {.status = status, .content_type = "application/json", .headers = {},
+          .body = std::move(body).finish()};
+}
 // 400 with all faults: the first one in `detail`, each in `errors`.
 http::Response bad_request(const JsonFaults& faults);
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <format>
 
 #include "api/answers.hpp"
@@ -29,20 +27,18 @@ bool matches(std::string_view path, const std::vector<std::string>& segments, st
 }
 }  // namespace
 
-http::Response json_answer(int status, const boost::json::object& body) {
-  return {.status = status, .content_type = "application/json", .headers = {},
-          .body = boost::json::serialize(body)};
-}
-
 http::Response bad_request(const JsonFaults& faults) {
-  boost::json::array errors;
-  for (const JsonFault& fault : faults) {
-    errors.push_back(boost::json::object{{"pointer", fault.pointer}, {"detail", fault.what}});
-  }
   const JsonFault& first = faults.front();
   std::string detail = first.pointer.empty() ? first.what : first.pointer + ": " + first.what;
   if (faults.size() > 1) detail += std::format(" (and {} more)", faults.size() - 1);
-  return problem(Problem::bad_request, detail, {{"errors", std::move(errors)}});
+  return problem(Problem::bad_request, detail, [&](text::JsonText& out) {
+    out.list("errors", faults, [&](const JsonFault& fault) {
+      out.object_item([&] {
+        out.text("pointer", fault.pointer);
+        out.text("detail", fault.what);
+      });
+    });
+  });
 }
 
 Api::Api(http::Loop& loop, service::Service& service, const Facts& facts, Settings settings,

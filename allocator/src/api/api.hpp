@@ -79,9 +79,16 @@ class Api {
   void renew(Call call);
   void release(Call call);
 
+  // What to bring into the lease's container; nullopt if it is not granted or active, or no way
+  // fits (then why).
+  std::optional<std::expected<inject::Injection, std::string>> injection(
+      const service::LeaseAnswer& answer) const;
   // The lease's JSON, with what to inject while it is granted or active.
-  boost::json::object shown(const service::LeaseAnswer& answer, const Caller& caller) const;
-  boost::json::object shown(const service::GpuView& view, const Caller& caller) const;
+  void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller) const;
+  void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller,
+            const inject::Injection* injection) const;
+  void show(text::JsonText& out, const service::GpuView& view, const Caller& caller) const;
+  http::Response gpus_answer(std::span<const service::GpuView> views, const Caller& caller) const;
   // Answers a refusal; `groups` are of who asked.
   void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
   service::LeaseAnswer as_answer(const model::Lease& lease) const;

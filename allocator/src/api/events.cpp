@@ -1,64 +1,76 @@
 #include "api/events.hpp"
 
-#include <boost/json.hpp>
 #include <format>
+
+#include "text/json_text.hpp"
 
 namespace gpuhub::api {
 namespace {
-namespace json = boost::json;
+using text::JsonText;
 
-json::array texts(const std::vector<model::GpuId>& gpus) {
-  json::array out;
-  for (const model::GpuId& gpu : gpus) out.emplace_back(gpu.str());
-  return out;
+void write_gpus(JsonText& out, const std::vector<model::GpuId>& gpus) {
+  out.list("gpus", gpus, [&](const model::GpuId& gpu) { out.text_item(gpu.str()); });
 }
 
 struct EventText {
   std::string operator()(const model::Lease& lease) const {
-    json::object out{{"id", lease.id.str()},
-                     {"hub", lease.request.owner.hub.str()},
-                     {"user", lease.request.owner.user},
-                     {"server", lease.request.owner.server},
-                     {"state", to_string(lease.state)},
-                     {"reason", nullptr},
-                     {"gpus", texts(lease.gpus)},
-                     {"container", nullptr}};
-    if (lease.reason) out["reason"] = to_string(*lease.reason);
-    if (lease.container) out["container"] = lease.container->str();
-    return sse("lease", json::serialize(out));
+    JsonText out;
+    out.text("id", lease.id.str());
+    out.text("hub", lease.request.owner.hub.str());
+    out.text("user", lease.request.owner.user);
+    out.text("server", lease.request.owner.server);
+    out.text("state", to_string(lease.state));
+    out.text_or_null("reason",
+                     lease.reason ? std::optional{to_string(*lease.reason)} : std::nullopt);
+    write_gpus(out, lease.gpus);
+    out.text_or_null("container", lease.container ? std::optional<std::string_view>{
+                                                        lease.container->str()}
+                                                  : std::nullopt);
+    return sse("lease", std::move(out).finish());
   }
   std::string operator()(const model::LeaseForgotten&) const { return {}; }
   std::string operator()(const model::GpuSetting& set) const {
-    json::object out{{"uuid", set.gpu.str()}, {"change", "setting"}};
-    if (set.slots) out["slots"] = *set.slots;
-    if (set.label) out["label"] = *set.label;
-    if (set.drained) out["drain"] = *set.drained;
-    return sse("gpu", json::serialize(out));
+    JsonText out;
+    out.text("uuid", set.gpu.str());
+    out.text("change", "setting");
+    if (set.slots) out.number("slots", *set.slots);
+    if (set.label) out.text("label", *set.label);
+    if (set.drained) out.yes_no("drain", *set.drained);
+    return sse("gpu", std::move(out).finish());
   }
   std::string operator()(const model::ListedInventory& listed) const {
-    return sse("gpu", json::serialize(json::object{{"change", "listed"},
-                                                   {"gpus", listed.gpus.size()}}));
+    JsonText out;
+    out.text("change", "listed");
+    out.number("gpus", static_cast<std::int64_t>(listed.gpus.size()));
+    return sse("gpu", std::move(out).finish());
   }
   std::string operator()(const model::Conflict& conflict) const {
-    json::object out{{"container", conflict.container.str()},
-                     {"name", conflict.name},
-                     {"gpus", texts(conflict.gpus)},
-                     {"ended", false}};
-    return sse("conflict", json::serialize(out));
+    JsonText out;
+    out.text("container", conflict.container.str());
+    out.text("name", conflict.name);
+    write_gpus(out, conflict.gpus);
+    out.yes_no("ended", false);
+    return sse("conflict", std::move(out).finish());
   }
   std::string operator()(const model::ConflictEnded& ended) const {
-    return sse("conflict", json::serialize(json::object{{"container", ended.container.str()},
-                                                        {"ended", true}}));
+    JsonText out;
+    out.text("container", ended.container.str());
+    out.yes_no("ended", true);
+    return sse("conflict", std::move(out).finish());
   }
   std::string operator()(const model::GpuFaulty& faulty) const {
-    return sse("gpu", json::serialize(json::object{{"uuid", faulty.gpu.str()},
-                                                   {"change", "faulty"},
-                                                   {"kind", to_string(faulty.state.fault.kind)},
-                                                   {"detail", faulty.state.fault.detail}}));
+    JsonText out;
+    out.text("uuid", faulty.gpu.str());
+    out.text("change", "faulty");
+    out.text("kind", to_string(faulty.state.fault.kind));
+    out.text("detail", faulty.state.fault.detail);
+    return sse("gpu", std::move(out).finish());
   }
   std::string operator()(const model::FaultCleared& cleared) const {
-    return sse("gpu", json::serialize(json::object{{"uuid", cleared.gpu.str()},
-                                                   {"change", "fault cleared"}}));
+    JsonText out;
+    out.text("uuid", cleared.gpu.str());
+    out.text("change", "fault cleared");
+    return sse("gpu", std::move(out).finish());
   }
 };
 }  // namespace

@@ -1,5 +1,4 @@
 // Streams: all changes, and one lease as it changes.
-#include <boost/json/serialize.hpp>
 #include <utility>
 
 #include "api/answers.hpp"
@@ -41,8 +40,12 @@ void Api::follow_on(std::shared_ptr<Follower> follower) {
     auto revision = revision_of(*answer);
     const bool news = revision != follower->revision;
     follower->revision = std::move(revision);
-    auto text = news ? sse("lease", boost::json::serialize(shown(*answer, follower->caller)))
-                     : std::string{sse_beat};
+    std::string text{sse_beat};
+    if (news) {
+      text::JsonText lease;
+      show(lease, *answer, follower->caller);
+      text = sse("lease", std::move(lease).finish());
+    }
     if (!follower->stream.write(std::make_shared<const std::string>(std::move(text)))) return;
     if (!answer->lease.live()) return follower->stream.end();
     follow_on(follower);

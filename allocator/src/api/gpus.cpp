@@ -1,6 +1,5 @@
 // /v1/gpus: read, populate, set.
 #include <algorithm>
-#include <boost/json/array.hpp>
 
 #include "api/answers.hpp"
 #include "api/api.hpp"
@@ -9,18 +8,26 @@
 
 namespace gpuhub::api {
 
-boost::json::object Api::shown(const service::GpuView& view, const Caller& caller) const {
+void Api::show(text::JsonText& out, const service::GpuView& view, const Caller& caller) const {
   const auto load = facts_.loads.find(view.gpu.info.id);
-  return gpu_json(view, {settings_.host, now_(),
-                         caller.admin() || settings_.show_holders == config::ShowHolders::all,
-                         load == facts_.loads.end() ? nullptr : &load->second});
+  write_gpu(out, view, {settings_.host, now_(),
+                        caller.admin() || settings_.show_holders == config::ShowHolders::all,
+                        load == facts_.loads.end() ? nullptr : &load->second});
+}
+
+// {"gpus": [...]}
+http::Response Api::gpus_answer(std::span<const service::GpuView> views,
+                                const Caller& caller) const {
+  return json_answer(200, [&](text::JsonText& out) {
+    out.list("gpus", views, [&](const service::GpuView& view) {
+      out.object_item([&] { show(out, view, caller); });
+    });
+  });
 }
 
 void Api::get_gpus(Call call) {
   service_.gpus([this, call = std::move(call)](auto views) mutable {
-    boost::json::array gpus;
-    for (const service::GpuView& view : views) gpus.push_back(shown(view, call.caller));
-    call.respond(json_answer(200, {{"gpus", std::move(gpus)}}));
+    call.respond(gpus_answer(views, call.caller));
   });
 }
 
@@ -28,7 +35,8 @@ void Api::get_gpu(Call call) {
   service_.gpus([this, call = std::move(call)](auto views) mutable {
     for (const service::GpuView& view : views) {
       if (view.gpu.info.id.str() != call.name) continue;
-      return call.respond(json_answer(200, shown(view, call.caller)));
+      return call.respond(json_answer(
+          200, [&](text::JsonText& out) { show(out, view, call.caller); }));
     }
     call.respond(problem(Problem::not_found, "there is no such GPU"));
   });
@@ -44,9 +52,7 @@ void Api::put_gpus(Call call) {
   if (!gpus) return call.respond(bad_request(gpus.error()));
   service_.put_listed(std::move(*gpus), [this, call = std::move(call)](auto views) mutable {
     if (!views) return refuse(call, views.error(), {});
-    boost::json::array out;
-    for (const service::GpuView& view : *views) out.push_back(shown(view, call.caller));
-    call.respond(json_answer(200, {{"gpus", std::move(out)}}));
+    call.respond(gpus_answer(*views, call.caller));
   });
 }
 
@@ -58,7 +64,8 @@ void Api::patch_gpu(Call call) {
   service_.set_gpu(std::move(change->setting), change->clear_fault,
                    [this, call = std::move(call)](auto view) mutable {
                      if (!view) return refuse(call, view.error(), {});
-                     call.respond(json_answer(200, shown(*view, call.caller)));
+                     call.respond(json_answer(
+                         200, [&](text::JsonText& out) { show(out, *view, call.caller); }));
                    });
 }
 

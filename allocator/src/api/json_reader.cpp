@@ -2,7 +2,9 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <format>
+#include <set>
 
 #include "model/assert.hpp"
 
@@ -60,7 +62,7 @@ void Object::fault(std::string_view key, std::string what) {
 }
 
 const json::value* Object::get(std::string_view key, Need need) {
-  known_.emplace(key);
+  known_.push_back(key);
   if (object_ == nullptr) return nullptr;
   const json::value* value = object_->if_contains(key);
   if (value == nullptr && need == Need::required) note(at(key), "missing");
@@ -187,10 +189,12 @@ bool Object::objects(std::string_view key, Need need, const std::function<void(O
 
 void Object::finish() {
   if (object_ == nullptr) return;
-  std::string allowed;
-  for (const std::string& name : known_) allowed += (allowed.empty() ? "" : ", ") + name;
   for (const auto& member : *object_) {
-    if (known_.contains(std::string_view{member.key()})) continue;
+    if (std::ranges::contains(known_, std::string_view{member.key()})) continue;
+    std::string allowed;
+    for (const auto name : std::set(known_.begin(), known_.end())) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string{name};
+    }
     note(at(member.key()), "unknown field; allowed: " + allowed);
   }
 }

@@ -7,7 +7,6 @@
 #include <expected>
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +34,7 @@ struct Rule {
 };
 
 // One object being read; each getter marks its member as known. nullopt: absent or wrong (noted).
+// Keys must outlive the object: they are literals.
 class Object {
  public:
   Object(const boost::json::value& value, std::string pointer, JsonFaults& faults);
@@ -65,7 +65,7 @@ class Object {
   const boost::json::object* object_;  // null: it was no object
   std::string pointer_;
   JsonFaults* faults_;
-  std::set<std::string, std::less<>> known_;
+  std::vector<std::string_view> known_;
 };
 
 }  // namespace gpuhub::api

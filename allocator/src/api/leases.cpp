@@ -1,6 +1,4 @@
 // /v1/leases: ask, read, wait, bind, renew, release.
-#include <boost/json/array.hpp>
-
 #include "api/answers.hpp"
 #include "api/api.hpp"
 #include "api/problem.hpp"
@@ -32,6 +30,7 @@ bool injectable(const model::Lease& lease) {
 
 // A hub's owner.hub is known by its socket: naming one in the body is not an error of form.
 bool names_hub(std::string_view body) {
+  if (!body.contains("\"hub\"") && !body.contains('\\')) return false;  // however it is nested
   const auto document = parse_json(body);
   if (!document || !document->is_object()) return false;
   const auto* owner = document->get_object().if_contains("owner");
@@ -57,18 +56,28 @@ Indices Api::indices_of(std::span<const model::Lease> leases) const {
   return indices;
 }
 
-boost::json::object Api::shown(const service::LeaseAnswer& answer, const Caller& caller) const {
-  LeaseShown how{.injection = nullptr, .now = now_(), .admin = caller.admin(),
+std::optional<std::expected<inject::Injection, std::string>> Api::injection(
+    const service::LeaseAnswer& answer) const {
+  if (!injectable(answer.lease)) return std::nullopt;
+  return inject::make(answer.lease, answer.gpus, facts_.machine);
+}
+
+void Api::show(text::JsonText& out, const service::LeaseAnswer& answer,
+               const Caller& caller) const {
+  const auto made = injection(answer);
+  show(out, answer, caller, made && *made ? &**made : nullptr);
+}
+
+void Api::show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller,
+               const inject::Injection* injection) const {
+  LeaseShown how{.injection = injection, .now = now_(), .admin = caller.admin(),
                  .show = settings_.show_holders, .indices = nullptr};
   Indices indices;
   if (answer.waiting) {
     indices = indices_of(answer.waiting->blocked_by);
     how.indices = &indices;
   }
-  if (!injectable(answer.lease)) return lease_json(answer, how);
-  const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
-  if (injection) how.injection = &*injection;
-  return lease_json(answer, how);
+  write_lease(out, answer, how);
 }
 
 void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups) {
@@ -80,16 +89,20 @@ void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const st
   }
   GPUHUB_ASSERT(refusal.ledger.has_value());
   const Problem which = problem_of(refusal.ledger->reason);
-  boost::json::object more;
-  if (which == Problem::no_gpu_free || which == Problem::queue_full) {
-    more = holders_json(refusal.blocked_by, indices_of(refusal.blocked_by),
-                        {call.caller.admin(), groups, settings_.show_holders});
-    if (which == Problem::queue_full) more["waiting"] = service_.ledger().queue().size();
-  } else if (!refusal.blocked_by.empty() &&
-             (which == Problem::owner_active || which == Problem::owner_ending)) {
-    more["lease"] = shown(as_answer(refusal.blocked_by.front()), call.caller);
-  }
-  call.respond(problem(which, refusal.ledger->detail, std::move(more)));
+  call.respond(problem(which, refusal.ledger->detail, [&](text::JsonText& out) {
+    if (which == Problem::no_gpu_free || which == Problem::queue_full) {
+      write_holders(out, refusal.blocked_by, indices_of(refusal.blocked_by),
+                    {call.caller.admin(), groups, settings_.show_holders});
+    }
+    if (which == Problem::queue_full) {
+      out.number("waiting", static_cast<std::int64_t>(service_.ledger().queue().size()));
+    }
+    const bool own = which == Problem::owner_active || which == Problem::owner_ending;
+    if (!own || refusal.blocked_by.empty()) return;
+    out.object("lease", [&] {
+      show(out, as_answer(refusal.blocked_by.front()), call.caller);
+    });
+  }));
 }
 
 std::optional<model::LeaseId> Api::own_lease(Call& call) const {
@@ -102,21 +115,24 @@ std::optional<model::LeaseId> Api::own_lease(Call& call) const {
 
 void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer) {
   if (!answer) return refuse(call, answer.error(), {});
-  call.respond(json_answer(200, shown(*answer, call.caller)));
+  call.respond(json_answer(
+      200, [&](text::JsonText& out) { show(out, *answer, call.caller); }));
 }
 
 // A grant that no engine setting can bring into a container is taken back at once: the caller could
 // do nothing with it.
 void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
-  const auto injection = inject::make(answer.lease, answer.gpus, facts_.machine);
-  if (injection || !injectable(answer.lease)) {
+  const auto made = injection(answer);
+  if (!made || *made) {
     const bool waits = answer.lease.state == model::LeaseState::queued;
-    return call.respond(
-        json_answer(answer.existed ? 200 : waits ? 202 : 201, shown(answer, call.caller)));
+    return call.respond(json_answer(
+        answer.existed ? 200 : waits ? 202 : 201, [&](text::JsonText& out) {
+          show(out, answer, call.caller, made ? &**made : nullptr);
+        }));
   }
   const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
   service_.release(answer.lease.id,
-                   [call = std::move(call), which, why = injection.error()](const auto&) mutable {
+                   [call = std::move(call), which, why = made->error()](const auto&) mutable {
                      call.respond(problem(which, why));
                    });
 }
@@ -143,9 +159,11 @@ void Api::get_leases(Call call) {
     return filter.keeps(lease, caller);
   };
   service_.leases(std::move(keep), [this, call = std::move(call)](auto found) mutable {
-    boost::json::array leases;
-    for (const service::LeaseAnswer& one : found) leases.push_back(shown(one, call.caller));
-    call.respond(json_answer(200, {{"leases", std::move(leases)}}));
+    call.respond(json_answer(200, [&](text::JsonText& out) {
+      out.list("leases", found, [&](const service::LeaseAnswer& one) {
+        out.object_item([&] { show(out, one, call.caller); });
+      });
+    }));
   });
 }
 

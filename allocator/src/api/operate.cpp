@@ -1,6 +1,5 @@
 // /healthz, /readyz, /metrics, /openapi.json: for operators.
 #include <algorithm>
-#include <boost/json/array.hpp>
 
 #include "api/answers.hpp"
 #include "api/api.hpp"
@@ -11,17 +10,23 @@ namespace gpuhub::api {
 
 std::string_view openapi_document() { return openapi_text; }
 
-void Api::healthz(Call call) { call.respond(json_answer(200, {{"status", "ok"}})); }
+void Api::healthz(Call call) { 
+  call.respond(json_answer(200, [](text::JsonText& out) { out.text("status", "ok"); }));
+}
 
 void Api::readyz(Call call) {
-  boost::json::array checks;
-  bool ready = true;
-  for (const service::Check& check : service_.readiness()) {
-    ready = ready && check.ok;
-    checks.push_back(boost::json::object{
-        {"name", check.name}, {"ok", check.ok}, {"detail", check.detail}});
-  }
-  call.respond(json_answer(ready ? 200 : 503, {{"ready", ready}, {"checks", std::move(checks)}}));
+  const auto checks = service_.readiness();
+  const bool ready = std::ranges::all_of(checks, &service::Check::ok);
+  call.respond(json_answer(ready ? 200 : 503, [&](text::JsonText& out) {
+    out.yes_no("ready", ready);
+    out.list("checks", checks, [&](const service::Check& check) {
+      out.object_item([&] {
+        out.text("name", check.name);
+        out.yes_no("ok", check.ok);
+        out.text("detail", check.detail);
+      });
+    });
+  }));
 }
 
 void Api::metrics(Call call) {

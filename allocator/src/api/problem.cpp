@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/serialize.hpp>
 
 #include "model/assert.hpp"
 
@@ -39,17 +38,19 @@ const ProblemKind& kind_of(Problem problem) {
   return *found;
 }
 
-http::Response problem(Problem which, std::string_view detail, boost::json::object more) {
+http::Response problem(Problem which, std::string_view detail,
+                       const std::function<void(text::JsonText&)>& more) {
   const ProblemKind& kind = kind_of(which);
-  boost::json::object body{{"type", "urn:gpuhub:problem:" + std::string{kind.slug}},
-                           {"title", kind.title},
-                           {"status", kind.status},
-                           {"detail", detail}};
-  for (auto& [key, value] : more) body.emplace(key, std::move(value));
+  text::JsonText body;
+  body.text("type", "urn:gpuhub:problem:" + std::string{kind.slug});
+  body.text("title", kind.title);
+  body.number("status", kind.status);
+  body.text("detail", detail);
+  if (more) more(body);
   http::Response response{.status = kind.status,
                           .content_type = "application/problem+json",
                           .headers = {},
-                          .body = boost::json::serialize(body)};
+                          .body = std::move(body).finish()};
   const bool soon = which == Problem::owner_ending || which == Problem::too_many_requests ||
                     which == Problem::not_ready;
   if (soon) response.headers.emplace_back("Retry-After", "1");

@@ -2,14 +2,14 @@
 // docs/api.md and the OpenAPI document name every one; a test holds them together.
 #pragma once
 
-#include <boost/json/object.hpp>
-
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "http/message.hpp"
+#include "text/json_text.hpp"
 
 namespace gpuhub::api {
 
@@ -28,8 +28,9 @@ struct ProblemKind {
 std::span<const ProblemKind> problem_kinds();
 const ProblemKind& kind_of(Problem problem);
 
-// `detail` is one sentence a person can act on; `more` are members beside the standard ones.
-http::Response problem(Problem kind, std::string_view detail, boost::json::object more = {});
+// `detail` is one sentence a person can act on; `more` writes members beside the standard ones.
+http::Response problem(Problem kind, std::string_view detail,
+                       const std::function<void(text::JsonText&)>& more = {});
 // The problem for what never reached a handler, by the server's status.
 http::Response problem_for_status(int status, std::string_view detail);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <format>
+#include <set>
 
 #include "config/config.hpp"
 #include "model/assert.hpp"

@@ -1,61 +1,66 @@
 #include "api/write.hpp"
 
 #include <algorithm>
-#include <boost/json/array.hpp>
-#include <boost/json/value.hpp>
+#include <array>
 #include <chrono>
 #include <cstdint>
-#include <format>
+#include <ranges>
 
 namespace gpuhub::api {
 namespace {
-namespace json = boost::json;
+using text::JsonKey;
+using text::JsonText;
 
-template <typename T>
-json::value or_null(const std::optional<T>& value) {
-  if (!value) return nullptr;
-  return *value;
-}
-json::value time_or_null(const std::optional<model::WallTime>& at) {
-  if (!at) return nullptr;
-  return json::string{rfc3339(*at)};
-}
-json::object owner_json(const model::Owner& owner) {
-  return {{"hub", owner.hub.str()}, {"user", owner.user}, {"server", owner.server}};
-}
-json::array texts(const std::vector<std::string>& from) {
-  return json::array(from.begin(), from.end());
-}
-json::object strings(const std::map<std::string, std::string>& from) {
-  json::object out;
-  for (const auto& [key, value] : from) out.emplace(key, value);
-  return out;
-}
-
-json::array gpus_json(const std::vector<model::Gpu>& gpus) {
-  json::array out;
-  for (const model::Gpu& gpu : gpus) {
-    out.push_back(json::object{{"uuid", gpu.info.id.str()},
-                               {"index", gpu.index},
-                               {"model", gpu.info.model},
-                               {"memory_mib", gpu.info.memory.count},
-                               {"fault", nullptr}});
-    if (gpu.fault) out.back().as_object()["fault"] = gpu.fault->fault.detail;
+void write_time(JsonText& out, const JsonKey& key, const std::optional<model::WallTime>& at) {
+  if (at) {
+    out.text(key, rfc3339(*at));
+  } else {
+    out.null(key);
   }
-  return out;
+}
+void write_owner(JsonText& out, const JsonKey& key, const model::Owner& owner) {
+  out.object(key, [&] {
+    out.text("hub", owner.hub.str());
+    out.text("user", owner.user);
+    out.text("server", owner.server);
+  });
+}
+void write_texts(JsonText& out, const JsonKey& key, const std::vector<std::string>& from) {
+  out.list(key, from, [&](const std::string& one) { out.text_item(one); });
+}
+void write_strings(JsonText& out, const JsonKey& key,
+                   const std::map<std::string, std::string>& from) {
+  out.object(key, [&] {
+    for (const auto& [name, value] : from) out.member(name, value);
+  });
 }
 
-struct WantJson {
-  json::object operator()(const model::WantCount& want) const { return {{"count", want.count}}; }
-  json::object operator()(const model::WantAll&) const { return {{"all", true}}; }
-  json::object operator()(const model::WantNone&) const { return {{"none", true}}; }
-  json::object operator()(const model::WantGpus& want) const {
-    json::array uuids;
-    for (const model::GpuId& gpu : want.gpus) uuids.emplace_back(gpu.str());
-    return {{"uuids", std::move(uuids)}};
+void write_gpus(JsonText& out, const JsonKey& key, const std::vector<model::Gpu>& gpus) {
+  out.list(key, gpus, [&](const model::Gpu& gpu) {
+    out.object_item([&] {
+      out.text("uuid", gpu.info.id.str());
+      out.number("index", gpu.index);
+      out.text("model", gpu.info.model);
+      out.number("memory_mib", gpu.info.memory.count);
+      if (gpu.fault) {
+        out.text("fault", gpu.fault->fault.detail);
+      } else {
+        out.null("fault");
+      }
+    });
+  });
+}
+
+struct WriteWant {
+  JsonText& out;
+  void operator()(const model::WantCount& want) const { out.number("count", want.count); }
+  void operator()(const model::WantAll&) const { out.yes_no("all", true); }
+  void operator()(const model::WantNone&) const { out.yes_no("none", true); }
+  void operator()(const model::WantGpus& want) const {
+    out.list("uuids", want.gpus, [&](const model::GpuId& gpu) { out.text_item(gpu.str()); });
   }
-  json::object operator()(const model::WantPositions& want) const {
-    return {{"positions", json::array(want.indices.begin(), want.indices.end())}};
+  void operator()(const model::WantPositions& want) const {
+    out.list("positions", want.indices, [&](int index) { out.number_item(index); });
   }
 };
 
@@ -66,28 +71,31 @@ model::WallTime wall_of(model::Instant at, model::Now now) {
 
 std::int64_t seconds(model::Duration duration) { return (duration.count() + 500) / 1000; }
 
-json::value queue_json(const service::LeaseAnswer& answer, const LeaseShown& how) {
-  if (!answer.waiting) return nullptr;
+void write_queue(JsonText& out, const JsonKey& key, const service::LeaseAnswer& answer,
+                 const LeaseShown& how) {
+  if (!answer.waiting) return out.null(key);
   const service::Waiting& waiting = *answer.waiting;
-  json::object out{{"position", waiting.place.position},
-                   {"of", waiting.place.of},
-                   {"expires_at", nullptr},
-                   {"renew_by", rfc3339(wall_of(waiting.place.renew_by, how.now))},
-                   {"why", waiting.place.why},
-                   {"estimate", nullptr}};
-  if (const auto& expires = answer.lease.queue_expires_at) {
-    out["expires_at"] = rfc3339(wall_of(*expires, how.now));
-  }
-  if (const auto& estimate = waiting.estimate) {
-    out["estimate"] = json::object{{"early_s", seconds(estimate->early)},
-                                   {"likely_s", seconds(estimate->likely)},
-                                   {"late_s", seconds(estimate->late)}};
-  }
-  static const Indices none;
-  auto holders = holders_json(waiting.blocked_by, how.indices != nullptr ? *how.indices : none,
-                              {how.admin, answer.lease.request.groups, how.show});
-  for (auto& [key, value] : holders) out[key] = std::move(value);
-  return out;
+  out.object(key, [&] {
+    out.number("position", static_cast<std::int64_t>(waiting.place.position));
+    out.number("of", static_cast<std::int64_t>(waiting.place.of));
+    const auto& expires = answer.lease.queue_expires_at;
+    write_time(out, "expires_at",
+               expires ? std::optional{wall_of(*expires, how.now)} : std::nullopt);
+    out.text("renew_by", rfc3339(wall_of(waiting.place.renew_by, how.now)));
+    out.text("why", waiting.place.why);
+    if (const auto& estimate = waiting.estimate) {
+      out.object("estimate", [&] {
+        out.number("early_s", seconds(estimate->early));
+        out.number("likely_s", seconds(estimate->likely));
+        out.number("late_s", seconds(estimate->late));
+      });
+    } else {
+      out.null("estimate");
+    }
+    static const Indices none;
+    write_holders(out, waiting.blocked_by, how.indices != nullptr ? *how.indices : none,
+                  {how.admin, answer.lease.request.groups, how.show});
+  });
 }
 
 // Times that pass are rounded as people would say them, so that not each second is news.
@@ -108,65 +116,123 @@ class Digest {  // FNV-1a, 64 bits: two shown states that differ, differ here
       byte(static_cast<unsigned char>(static_cast<std::uint64_t>(number) >> shift));
     }
   }
-  std::string text() const { return std::format("{:016x}", value_); }
+  std::string text() const {
+    std::string out(16, '0');
+    auto left = value_;
+    for (auto& digit : std::views::reverse(out)) {
+      digit = "0123456789abcdef"[left % 16];
+      left /= 16;
+    }
+    return out;
+  }
 
  private:
   void byte(unsigned char c) { value_ = (value_ ^ c) * 0x100000001b3U; }
   std::uint64_t value_ = 0xcbf29ce484222325U;
 };
 
-json::value fault_json(const model::Gpu& gpu, model::Now now) {
-  if (!gpu.fault) return nullptr;
+void write_fault(JsonText& out, const JsonKey& key, const model::Gpu& gpu, model::Now now) {
+  if (!gpu.fault) return out.null(key);
   const model::FaultState& state = *gpu.fault;
-  json::object out{{"kind", model::to_string(state.fault.kind)},
-                   {"xid", or_null(state.fault.xid)},
-                   {"detail", state.fault.detail},
-                   {"since", rfc3339(state.since)},
-                   {"clears_at", nullptr}};
-  if (state.clears_at) out["clears_at"] = rfc3339(wall_of(*state.clears_at, now));
-  return out;
+  out.object(key, [&] {
+    out.text("kind", model::to_string(state.fault.kind));
+    out.number_or_null("xid", state.fault.xid);
+    out.text("detail", state.fault.detail);
+    out.text("since", rfc3339(state.since));
+    write_time(out, "clears_at",
+               state.clears_at ? std::optional{wall_of(*state.clears_at, now)} : std::nullopt);
+  });
 }
 
-json::value load_json(const model::GpuLoad* load) {
-  if (load == nullptr) return nullptr;
-  json::object out{{"gpu_util", or_null(load->gpu_util_percent)},
-                   {"memory_util", or_null(load->memory_util_percent)},
-                   {"memory_used_mib", nullptr}};
-  if (load->memory_used) out["memory_used_mib"] = load->memory_used->count;
-  return out;
+void write_load(JsonText& out, const JsonKey& key, const model::GpuLoad* load) {
+  if (load == nullptr) return out.null(key);
+  out.object(key, [&] {
+    out.number_or_null("gpu_util", load->gpu_util_percent);
+    out.number_or_null("memory_util", load->memory_util_percent);
+    if (load->memory_used) {
+      out.number("memory_used_mib", load->memory_used->count);
+    } else {
+      out.null("memory_used_mib");
+    }
+  });
+}
+
+void write_holder(JsonText& out, const model::Lease& lease, const model::GpuId& gpu,
+                  const Indices& indices) {
+  out.object_item([&] {
+    out.text("gpu", gpu.str());
+    const auto index = indices.find(gpu);
+    out.number_or_null("index",
+                       index == indices.end() ? std::nullopt : std::optional{index->second});
+    out.text("user", lease.request.owner.user);
+    out.text("server", lease.request.owner.server);
+    out.text("since", rfc3339(lease.granted_wall.value_or(lease.created_wall)));
+  });
+}
+
+// `width` digits at `to`, and `end` behind them.
+char* write_digits(char* to, unsigned value, int width, char end) {
+  for (int i = width - 1; i >= 0; --i, value /= 10) to[i] = static_cast<char>('0' + value % 10);
+  to[width] = end;
+  return to + width + 1;
 }
 }  // namespace
 
+// By hand: it stands in every answer several times, and std::format of a time costs more than all
+// else in it. Years have four digits, as RFC 3339 wants them.
 std::string rfc3339(model::WallTime at) {
-  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{at.ms}};
-  return std::format("{:%FT%T}Z", time);
+  using std::chrono::milliseconds, std::chrono::sys_days, std::chrono::sys_time;
+  const sys_time<milliseconds> time{milliseconds{at.ms}};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss clock{time - day};
+  std::array<char, 24> text{};
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  char* to = write_digits(text.data(), year, 4, '-');
+  to = write_digits(to, static_cast<unsigned>(date.month()), 2, '-');
+  to = write_digits(to, static_cast<unsigned>(date.day()), 2, 'T');
+  to = write_digits(to, static_cast<unsigned>(clock.hours().count()), 2, ':');
+  to = write_digits(to, static_cast<unsigned>(clock.minutes().count()), 2, ':');
+  to = write_digits(to, static_cast<unsigned>(clock.seconds().count()), 2, '.');
+  write_digits(to, static_cast<unsigned>(clock.subseconds().count()), 3, 'Z');
+  return {text.begin(), text.end()};
 }
 
-json::object inject_json(const inject::Injection& injection) {
-  json::array requests, devices, mounts;
-  for (const inject::DeviceRequest& request : injection.device_requests) {
-    json::object one{{"Driver", request.driver}, {"DeviceIDs", texts(request.device_ids)}};
-    if (request.driver == "nvidia") one["Capabilities"] = json::array{json::array{"gpu"}};
-    requests.push_back(std::move(one));
-  }
-  for (const model::DeviceNode& node : injection.devices) {
-    devices.push_back(json::object{{"PathOnHost", node.host_path},
-                                   {"PathInContainer", node.container_path},
-                                   {"CgroupPermissions", "rw"}});
-  }
-  for (const model::BindMount& mount : injection.mounts) {
-    mounts.push_back(json::object{{"Type", "bind"},
-                                  {"Source", mount.host_path},
-                                  {"Target", mount.container_path},
-                                  {"ReadOnly", mount.read_only}});
-  }
-  return {{"driver", injection.driver},
-          {"host_config", json::object{{"DeviceRequests", std::move(requests)},
-                                       {"Devices", std::move(devices)},
-                                       {"Mounts", std::move(mounts)}}},
-          {"environment", strings(injection.environment)},
-          {"labels", strings(injection.labels)},
-          {"docker_run", texts(injection.docker_run)}};
+void write_injection(JsonText& out, const JsonKey& key, const inject::Injection& injection) {
+  out.object(key, [&] {
+    out.text("driver", injection.driver);
+    out.object("host_config", [&] {
+      out.list("DeviceRequests", injection.device_requests, [&](const auto& request) {
+        out.object_item([&] {
+          out.text("Driver", request.driver);
+          write_texts(out, "DeviceIDs", request.device_ids);
+          if (request.driver != "nvidia") return;
+          constexpr std::array<std::array<std::string_view, 1>, 1> any_gpu{{{"gpu"}}};
+          out.list("Capabilities", any_gpu, [&](const auto& all_of) {
+            out.list_item(all_of, [&](std::string_view one) { out.text_item(one); });
+          });
+        });
+      });
+      out.list("Devices", injection.devices, [&](const model::DeviceNode& node) {
+        out.object_item([&] {
+          out.text("PathOnHost", node.host_path);
+          out.text("PathInContainer", node.container_path);
+          out.text("CgroupPermissions", "rw");
+        });
+      });
+      out.list("Mounts", injection.mounts, [&](const model::BindMount& mount) {
+        out.object_item([&] {
+          out.text("Type", "bind");
+          out.text("Source", mount.host_path);
+          out.text("Target", mount.container_path);
+          out.yes_no("ReadOnly", mount.read_only);
+        });
+      });
+    });
+    write_strings(out, "environment", injection.environment);
+    write_strings(out, "labels", injection.labels);
+    write_texts(out, "docker_run", injection.docker_run);
+  });
 }
 
 std::string revision_of(const service::LeaseAnswer& answer) {
@@ -191,37 +257,35 @@ std::string revision_of(const service::LeaseAnswer& answer) {
   return digest.text();
 }
 
-json::object lease_json(const service::LeaseAnswer& answer, const LeaseShown& how) {
+void write_lease(JsonText& out, const service::LeaseAnswer& answer, const LeaseShown& how) {
   const model::Lease& lease = answer.lease;
-  json::object out{
-      {"id", lease.id.str()},
-      {"request_id", lease.request.id.str()},
-      {"owner", owner_json(lease.request.owner)},
-      {"state", model::to_string(lease.state)},
-      {"reason", nullptr},
-      {"exit_code", or_null(lease.exit_code)},
-      {"oom_killed", or_null(lease.oom_killed)},
-      {"host", lease.host.str()},
-      {"wants", std::visit(WantJson{}, lease.request.want)},
-      {"gpus", gpus_json(answer.gpus)},
-      {"mode", model::to_string(lease.request.mode)},
-      {"capabilities", texts(lease.request.capabilities)},
-      {"container", nullptr},
-      {"epoch", lease.epoch.str()},
-      {"revision", revision_of(answer)},
-      {"queue", queue_json(answer, how)},
-      {"created_at", rfc3339(lease.created_wall)},
-      {"granted_at", time_or_null(lease.granted_wall)},
-      {"bound_at", time_or_null(lease.bound_wall)},
-      {"ended_at", time_or_null(lease.ended_wall)},
-      {"bind_expires_at", nullptr}};
-  if (lease.state == model::LeaseState::granted && lease.bind_expires_at) {
-    out["bind_expires_at"] = rfc3339(wall_of(*lease.bind_expires_at, how.now));
-  }
-  if (lease.reason) out["reason"] = model::to_string(*lease.reason);
-  if (lease.container) out["container"] = lease.container->str();
-  if (how.injection != nullptr) out["inject"] = inject_json(*how.injection);
-  return out;
+  out.text("id", lease.id.str());
+  out.text("request_id", lease.request.id.str());
+  write_owner(out, "owner", lease.request.owner);
+  out.text("state", model::to_string(lease.state));
+  out.text_or_null("reason", lease.reason ? std::optional{model::to_string(*lease.reason)}
+                                          : std::nullopt);
+  out.number_or_null("exit_code", lease.exit_code);
+  out.yes_no_or_null("oom_killed", lease.oom_killed);
+  out.text("host", lease.host.str());
+  out.object("wants", [&] { std::visit(WriteWant{out}, lease.request.want); });
+  write_gpus(out, "gpus", answer.gpus);
+  out.text("mode", model::to_string(lease.request.mode));
+  write_texts(out, "capabilities", lease.request.capabilities);
+  out.text_or_null("container", lease.container ? std::optional<std::string_view>{
+                                                      lease.container->str()}
+                                                : std::nullopt);
+  out.text("epoch", lease.epoch.str());
+  out.text("revision", revision_of(answer));
+  write_queue(out, "queue", answer, how);
+  out.text("created_at", rfc3339(lease.created_wall));
+  write_time(out, "granted_at", lease.granted_wall);
+  write_time(out, "bound_at", lease.bound_wall);
+  write_time(out, "ended_at", lease.ended_wall);
+  const bool unbound = lease.state == model::LeaseState::granted && lease.bind_expires_at;
+  write_time(out, "bind_expires_at",
+             unbound ? std::optional{wall_of(*lease.bind_expires_at, how.now)} : std::nullopt);
+  if (how.injection != nullptr) write_injection(out, "inject", *how.injection);
 }
 
 std::string_view gpu_state(const model::Gpu& gpu) {
@@ -230,82 +294,70 @@ std::string_view gpu_state(const model::Gpu& gpu) {
   return gpu.drained ? "draining" : "ok";
 }
 
-json::object gpu_json(const service::GpuView& view, const GpuShown& how) {
-  json::array leases, conflicts, foreign;
-  for (const model::Lease& lease : view.leases) {
-    json::object one{{"id", lease.id.str()},
-                     {"state", model::to_string(lease.state)},
-                     {"mode", model::to_string(lease.request.mode)},
-                     {"since", rfc3339(lease.granted_wall.value_or(lease.created_wall))},
-                     {"owner", nullptr}};
-    if (how.owners) one["owner"] = owner_json(lease.request.owner);
-    leases.push_back(std::move(one));
-  }
-  for (const model::Conflict& conflict : view.conflicts) {
-    json::object one{{"container", conflict.container.str()},
-                     {"name", nullptr},
-                     {"lease", nullptr},
-                     {"since", rfc3339(conflict.since)}};
-    if (how.owners) one["name"] = conflict.name;
-    if (conflict.lease) one["lease"] = conflict.lease->str();
-    conflicts.push_back(std::move(one));
-  }
-  for (const model::Foreign& one : view.foreign) {
-    json::object shown{{"container", one.container.str()},
-                       {"name", nullptr},
-                       {"image", nullptr},
-                       {"watches", one.watches},
-                       {"since", rfc3339(one.since)}};
-    if (how.owners) {
-      shown["name"] = one.name;
-      shown["image"] = one.image;
-    }
-    foreign.push_back(std::move(shown));
-  }
+void write_gpu(JsonText& out, const service::GpuView& view, const GpuShown& how) {
+  const auto shown = [&](const std::string& name) {
+    return how.owners ? std::optional<std::string_view>{name} : std::nullopt;
+  };
   const bool used = !view.leases.empty() || !view.conflicts.empty();
-  return {{"uuid", view.gpu.info.id.str()},
-          {"index", view.gpu.index},
-          {"model", view.gpu.info.model},
-          {"memory_mib", view.gpu.info.memory.count},
-          {"slots", view.gpu.slots},
-          {"used", view.leases_used + static_cast<int>(view.conflicts.size())},
-          {"mode", view.exclusive ? "exclusive" : used ? "shared" : "free"},
-          {"state", gpu_state(view.gpu)},
-          {"fault", fault_json(view.gpu, how.now)},
-          {"label", view.gpu.label},
-          {"host", how.host},
-          {"leases", std::move(leases)},
-          {"conflicts", std::move(conflicts)},
-          {"foreign", std::move(foreign)},
-          {"load", load_json(how.load)}};
+  out.text("uuid", view.gpu.info.id.str());
+  out.number("index", view.gpu.index);
+  out.text("model", view.gpu.info.model);
+  out.number("memory_mib", view.gpu.info.memory.count);
+  out.number("slots", view.gpu.slots);
+  out.number("used", view.leases_used + static_cast<int>(view.conflicts.size()));
+  out.text("mode", view.exclusive ? "exclusive" : used ? "shared" : "free");
+  out.text("state", gpu_state(view.gpu));
+  write_fault(out, "fault", view.gpu, how.now);
+  out.text("label", view.gpu.label);
+  out.text("host", how.host);
+  out.list("leases", view.leases, [&](const model::Lease& lease) {
+    out.object_item([&] {
+      out.text("id", lease.id.str());
+      out.text("state", model::to_string(lease.state));
+      out.text("mode", model::to_string(lease.request.mode));
+      out.text("since", rfc3339(lease.granted_wall.value_or(lease.created_wall)));
+      if (!how.owners) return out.null("owner");
+      write_owner(out, "owner", lease.request.owner);
+    });
+  });
+  out.list("conflicts", view.conflicts, [&](const model::Conflict& conflict) {
+    out.object_item([&] {
+      out.text("container", conflict.container.str());
+      out.text_or_null("name", shown(conflict.name));
+      out.text_or_null("lease", conflict.lease ? std::optional<std::string_view>{
+                                                     conflict.lease->str()}
+                                               : std::nullopt);
+      out.text("since", rfc3339(conflict.since));
+    });
+  });
+  out.list("foreign", view.foreign, [&](const model::Foreign& one) {
+    out.object_item([&] {
+      out.text("container", one.container.str());
+      out.text_or_null("name", shown(one.name));
+      out.text_or_null("image", shown(one.image));
+      out.yes_no("watches", one.watches);
+      out.text("since", rfc3339(one.since));
+    });
+  });
+  write_load(out, "load", how.load);
 }
 
-json::object holders_json(std::span<const model::Lease> leases,
-                          const Indices& indices, const Onlooker& onlooker) {
-  json::array holders;
-  int hidden = 0;
-  for (const model::Lease& lease : leases) {
+void write_holders(JsonText& out, std::span<const model::Lease> leases, const Indices& indices,
+                   const Onlooker& onlooker) {
+  std::int64_t hidden = 0;
+  out.list("holders", leases, [&](const model::Lease& lease) {
     const bool same_group = std::ranges::any_of(lease.request.groups, [&](const auto& group) {
       return std::ranges::contains(onlooker.groups, group);
     });
     const bool shown = onlooker.admin || onlooker.show == config::ShowHolders::all ||
                        (onlooker.show == config::ShowHolders::group && same_group);
-    for (const model::GpuId& gpu : lease.gpus) {
-      if (!shown) {
-        ++hidden;
-        continue;
-      }
-      const auto index = indices.find(gpu);
-      json::object one{{"gpu", gpu.str()},
-                       {"index", nullptr},
-                       {"user", lease.request.owner.user},
-                       {"server", lease.request.owner.server},
-                       {"since", rfc3339(lease.granted_wall.value_or(lease.created_wall))}};
-      if (index != indices.end()) one["index"] = index->second;
-      holders.push_back(std::move(one));
+    if (!shown) {
+      hidden += static_cast<std::int64_t>(lease.gpus.size());
+      return;
     }
-  }
-  return {{"holders", std::move(holders)}, {"hidden", hidden}};
+    for (const model::GpuId& gpu : lease.gpus) write_holder(out, lease, gpu, indices);
+  });
+  out.number("hidden", hidden);
 }
 
 }  // namespace gpuhub::api

@@ -1,7 +1,5 @@
-// Values of the model -> JSON. Pure.
+// Values of the model -> JSON: each call adds members to the object that is open, in a fixed order.
 #pragma once
-
-#include <boost/json/object.hpp>
 
 #include <map>
 #include <span>
@@ -11,13 +9,15 @@
 #include "inject/inject.hpp"
 #include "model/lease.hpp"
 #include "service/service.hpp"
+#include "text/json_text.hpp"
 
 namespace gpuhub::api {
 
 // RFC 3339, UTC, milliseconds: "2026-01-31T12:00:00.000Z".
 std::string rfc3339(model::WallTime at);
 
-boost::json::object inject_json(const inject::Injection& injection);
+void write_injection(text::JsonText& out, const text::JsonKey& key,
+                     const inject::Injection& injection);
 
 // Who is shown to whom, where people read who holds what.
 struct Onlooker {
@@ -35,7 +35,7 @@ struct LeaseShown {
   config::ShowHolders show = config::ShowHolders::all;
   const Indices* indices = nullptr;              // of those GPUs; null: none are told
 };
-boost::json::object lease_json(const service::LeaseAnswer& answer, const LeaseShown& how);
+void write_lease(text::JsonText& out, const service::LeaseAnswer& answer, const LeaseShown& how);
 
 // Changes whenever something that is shown of the lease changes, but for times that only pass.
 std::string revision_of(const service::LeaseAnswer& answer);
@@ -49,11 +49,10 @@ struct GpuShown {
   bool owners = true;                    // name the owners of leases
   const model::GpuLoad* load = nullptr;  // null: not known
 };
-boost::json::object gpu_json(const service::GpuView& view, const GpuShown& how);
+void write_gpu(text::JsonText& out, const service::GpuView& view, const GpuShown& how);
 
-// {"holders": [...], "hidden": n}: one holder for each GPU of each lease.
-boost::json::object holders_json(std::span<const model::Lease> leases,
-                                 const Indices& indices,
-                                 const Onlooker& onlooker);
+// "holders": [...], "hidden": n. One holder for each GPU of each lease.
+void write_holders(text::JsonText& out, std::span<const model::Lease> leases,
+                   const Indices& indices, const Onlooker& onlooker);
 
 }  // namespace gpuhub::api

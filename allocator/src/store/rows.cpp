@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "store/json_fields.hpp"
-#include "store/json_text.hpp"
+#include "text/json_text.hpp"
 
 namespace gpuhub::store {
 namespace {
+using text::JsonKey;
+using text::JsonText;
 
 std::optional<std::int64_t> ms_of(const std::optional<model::WallTime>& at) {
   return at ? std::optional(at->ms) : std::nullopt;

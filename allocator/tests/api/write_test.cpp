@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <chrono>
+#include <format>
 
 #include "api/answers.hpp"
 #include "api/problem.hpp"
@@ -10,6 +12,14 @@
 namespace gpuhub::api {
 namespace {
 namespace json = boost::json;
+
+// What `fill` writes, read by another's parser.
+template <typename Fill>
+json::value read(const Fill& fill) {
+  text::JsonText out;
+  fill(out);
+  return json::parse(std::move(out).finish());
+}
 
 model::Gpu gpu(const std::string& name, int index) {
   return {{*model::GpuId::parse(name), "A100", {40960}, {}, {}, {}, {}, {}}, index, 1, "", true, false, {}};
@@ -27,6 +37,12 @@ model::Lease lease(const std::string& user, std::vector<std::string> groups = {}
 TEST(Write, TimesAreRfc3339WithMilliseconds) {
   EXPECT_EQ(rfc3339({0}), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(rfc3339({1'700'000'000'123}), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(rfc3339({-1}), "1969-12-31T23:59:59.999Z");
+  for (const std::int64_t ms : std::initializer_list<std::int64_t>{
+           951'782'399'999, 951'782'400'007, 4'107'542'400'000, 86'399'050}) {
+    const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{ms}};
+    EXPECT_EQ(rfc3339({ms}), std::format("{:%FT%T}Z", time));
+  }
 }
 
 TEST(Write, ALeaseCarriesEverything) {
@@ -35,8 +51,9 @@ TEST(Write, ALeaseCarriesEverything) {
   machine.engine_nvidia = true;
   const auto injection = inject::make(answer.lease, answer.gpus, machine);
   // 60 s of the bind timeout are over.
-  const auto made = lease_json(answer, {.injection = &*injection,
-                                        .now = {{61'000}, {1'700'000'060'123}}});
+  const auto made = read([&](text::JsonText& out) {
+    write_lease(out, answer, {.injection = &*injection, .now = {{61'000}, {1'700'000'060'123}}});
+  });
   const json::value expected = json::parse(R"({
     "id":"L-ana","request_id":"r-ana","owner":{"hub":"hub","user":"ana","server":""},
     "state":"granted","reason":null,"exit_code":null,"oom_killed":null,"host":"h1",
@@ -59,17 +76,19 @@ TEST(Write, ALeaseCarriesEverything) {
         "NVIDIA_DRIVER_CAPABILITIES=compute","--gpus","\"device=GPU-a\""]}})");
   json::value with_revision = expected;
   with_revision.at("revision") = revision_of(answer);
-  EXPECT_EQ(json::value(made), with_revision);
+  EXPECT_EQ(made, with_revision);
 }
 
 TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
   service::GpuView view{gpu("GPU-a", 0), 1, false, {lease("ana")}, {}, {}};
-  const json::value open = gpu_json(view, {"h1", {}, true, nullptr});
+  const json::value open = read(
+      [&](text::JsonText& out) { write_gpu(out, view, {"h1", {}, true, nullptr}); });
   EXPECT_EQ(open.at("mode"), "shared");
   EXPECT_EQ(open.at("used"), 1);
   EXPECT_EQ(open.at("load"), nullptr);
   EXPECT_EQ(open.at("leases").at(0).at("owner").at("user"), "ana");
-  const json::value closed = gpu_json(view, {"h1", {}, false, nullptr});
+  const json::value closed = read(
+      [&](text::JsonText& out) { write_gpu(out, view, {"h1", {}, false, nullptr}); });
   EXPECT_EQ(closed.at("leases").at(0).at("owner"), nullptr);
   EXPECT_EQ(json::serialize(closed).find("\"user\""), std::string::npos);
 }
@@ -77,8 +96,9 @@ TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
 // Who of the holders `groups` may see, as "ana, bo + 1".
 std::string seen(config::ShowHolders show, bool admin, const std::vector<std::string>& groups) {
   const std::vector leases{lease("ana", {"lab", "all"}), lease("bo", {"other"}), lease("cy")};
-  const auto told =
-      holders_json(leases, {{*model::GpuId::parse("GPU-a"), 3}}, {admin, groups, show});
+  const auto told = read([&](text::JsonText& out) {
+    write_holders(out, leases, {{*model::GpuId::parse("GPU-a"), 3}}, {admin, groups, show});
+  });
   std::string out;
   for (const json::value& holder : told.at("holders").as_array()) {
     out += std::string{holder.at("user").as_string()} + " ";
@@ -97,7 +117,8 @@ TEST(Write, HoldersAreShownByTheSetting) {
 }
 
 TEST(Problems, AreRfc9457) {
-  const http::Response made = problem(Problem::not_ready, "wait", {{"x", 1}});
+  const http::Response made = problem(
+      Problem::not_ready, "wait", [](text::JsonText& out) { out.number("x", 1); });
   EXPECT_EQ(made.status, 503);
   EXPECT_EQ(made.content_type, "application/problem+json");
   EXPECT_EQ(http::find_header(made.headers, "Retry-After"), "1");

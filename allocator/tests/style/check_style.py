@@ -15,17 +15,18 @@ from xml.sax.saxutils import quoteattr
 
 # Which layers a layer may include, besides itself. An arrow that is not here is wrong.
 ARROWS = {
+    "text": set(),
     "model": set(),
     "policy": {"model"},
     "ledger": {"model", "policy"},
-    "store": {"model"},
+    "store": {"text", "model"},
     "inventory": {"model"},
     "config": {"model"},
     "http": {"model"},
     "inject": {"model", "config", "inventory"},
     "runtime": {"model", "http"},
     "service": {"model", "policy", "ledger", "store", "inventory", "runtime"},
-    "api": {"model", "config", "http", "inject", "ledger", "service"},
+    "api": {"text", "model", "config", "http", "inject", "ledger", "service"},
     "daemon": {"model", "config", "policy", "ledger", "store", "inventory", "runtime", "inject",
                "service", "http", "api"},
     "ctl": {"model", "http", "api"},

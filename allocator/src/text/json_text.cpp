@@ -1,4 +1,4 @@
-#include "store/json_text.hpp"
+#include "text/json_text.hpp"
 
 #include <array>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <format>
 #include <utility>
 
-namespace gpuhub::store {
+namespace gpuhub::text {
 namespace {
 
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
@@ -76,6 +76,12 @@ void JsonText::text(const JsonKey& key, std::string_view value) {
   name(key);
   append_text(value);
 }
+void JsonText::member(std::string_view key, std::string_view value) {
+  comma();
+  append_text(key);
+  text_ += ':';
+  append_text(value);
+}
 void JsonText::number(const JsonKey& key, std::int64_t value) {
   name(key);
   append_number(value);
@@ -117,4 +123,4 @@ std::string JsonText::finish() && {
   return std::move(text_);
 }
 
-}  // namespace gpuhub::store
+}  // namespace gpuhub::text

@@ -1,5 +1,5 @@
-// A JSON object written by appending to a text: no tree is built, since a row is written for every
-// lease that is granted or ends. Private to store/.
+// A JSON object written by appending to a text: no tree is built, since a row and an answer are
+// written for every lease that is granted or ends.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace gpuhub::store {
+namespace gpuhub::text {
 
 // A field's name as it is written: `,"name":`. Ours, known when compiling, no escape needed.
 class JsonKey {
@@ -37,6 +37,7 @@ class JsonText {
   JsonText() { text_.reserve(1024); }
 
   void text(const JsonKey& key, std::string_view value);
+  void member(std::string_view key, std::string_view value);  // a key that is not ours
   void number(const JsonKey& key, std::int64_t value);
   void yes_no(const JsonKey& key, bool value);
   void null(const JsonKey& key);
@@ -62,6 +63,14 @@ class JsonText {
   template <typename Range, typename Item>
   void list(const JsonKey& key, const Range& range, const Item& item) {
     begin(key, '[');
+    for (const auto& element : range) item(element);
+    end(']');
+  }
+  // The same as an element of a list.
+  template <typename Range, typename Item>
+  void list_item(const Range& range, const Item& item) {
+    comma();
+    open('[');
     for (const auto& element : range) item(element);
     end(']');
   }
@@ -96,4 +105,4 @@ class JsonText {
   bool first_ = true;  // of the object or list that is open
 };
 
-}  // namespace gpuhub::store
+}  // namespace gpuhub::text
