@@ -9,11 +9,11 @@ namespace gpuhub::ledger {
 namespace {
 
 template <typename Key>
-void drop(std::map<Key, std::set<Seq>>& index, const Key& key, Seq seq) {
-  const auto at = index.find(key);
-  GPUHUB_ASSERT(at != index.end());
-  at->second.erase(seq);
-  if (at->second.empty()) index.erase(at);
+void drop(model::Lookup<Key, std::set<Seq>>& index, const Key& key, Seq seq) {
+  auto* const at = index.find(key);
+  GPUHUB_ASSERT(at != nullptr);
+  at->erase(seq);
+  if (at->empty()) index.erase(key);
 }
 
 template <typename Deadlines>
@@ -27,32 +27,32 @@ std::optional<model::Instant> first_of(const Deadlines& deadlines) {
 // ---- leases ----------------------------------------------------------------------------------
 
 const model::Lease* Books::find(const model::LeaseId& id) const {
-  const auto at = by_id_.find(id);
-  return at == by_id_.end() ? nullptr : &leases_.at(at->second);
+  const auto* at = by_id_.find(id);
+  return at == nullptr ? nullptr : at->lease;
 }
 
 const model::Lease* Books::find(const model::RequestId& id) const {
-  const auto at = by_request_.find(id);
-  return at == by_request_.end() ? nullptr : &leases_.at(at->second);
+  const auto* at = by_request_.find(id);
+  return at == nullptr ? nullptr : at->lease;
 }
 
 const model::Lease* Books::by_container(const model::ContainerId& id) const {
-  const auto at = live_by_container_.find(id);
-  return at == live_by_container_.end() ? nullptr : &leases_.at(at->second);
+  const auto* at = live_by_container_.find(id);
+  return at == nullptr ? nullptr : at->lease;
 }
 
 std::vector<const model::Lease*> Books::live_of(const model::Owner& owner) const {
   std::vector<const model::Lease*> found;
-  if (const auto at = live_by_owner_.find(owner); at != live_by_owner_.end()) {
-    for (const Seq seq : at->second) found.push_back(&leases_.at(seq));
+  if (const auto* at = live_by_owner_.find(owner)) {
+    for (const Seq seq : *at) found.push_back(&leases_.at(seq));
   }
   return found;
 }
 
 std::vector<const model::Lease*> Books::live_on(const model::GpuId& gpu) const {
   std::vector<const model::Lease*> found;
-  if (const auto at = live_by_gpu_.find(gpu); at != live_by_gpu_.end()) {
-    for (const Seq seq : at->second) found.push_back(&leases_.at(seq));
+  if (const auto* at = live_by_gpu_.find(gpu)) {
+    for (const Seq seq : *at) found.push_back(&leases_.at(seq));
   }
   return found;
 }
@@ -72,22 +72,25 @@ std::vector<const model::Lease*> Books::live() const {
 }
 
 void Books::put(const model::Lease& lease) {
-  const auto [at, fresh] = by_id_.try_emplace(lease.id, next_);
-  const Seq seq = at->second;
-  if (fresh) {
-    ++next_;
-  } else {
-    unindex(seq, leases_.at(seq));
+  if (const auto* known = by_id_.find(lease.id)) {
+    const Row row = *known;
+    GPUHUB_ASSERT(row.lease->live() || !lease.live());  // what has ended does not live again
+    const bool ended_before = !row.lease->live();
+    unindex(row.seq, *row.lease);
+    *row.lease = lease;
+    if (!ended_before) index(row.seq, lease);
+    return;
   }
-  leases_.insert_or_assign(seq, lease);
-  index(seq, lease);
+  const Seq seq = next_++;
+  const Row row{seq, &leases_.emplace_hint(leases_.end(), seq, lease)->second};
+  by_id_.set(lease.id, row);
+  by_request_.set(lease.request.id, row);
+  index(seq, *row.lease);
 }
 
 void Books::index(Seq seq, const model::Lease& lease) {
-  by_request_.insert_or_assign(lease.request.id, seq);
   if (!lease.live()) {
-    if (!end_of_.try_emplace(seq, next_end_).second) return;
-    ended_.emplace(next_end_++, seq);
+    ended_.push_back(seq);
     history.add(lease);
     return;
   }
@@ -103,14 +106,15 @@ void Books::index(Seq seq, const model::Lease& lease) {
     room.take(gpu, lease.request.mode);
   }
   if (lease.container) {
-    const bool alone = live_by_container_.emplace(*lease.container, seq).second;
+    const bool alone = live_by_container_
+                           .try_emplace(*lease.container, Row{seq, by_id_.find(lease.id)->lease})
+                           .second;
     GPUHUB_ASSERT(alone);
   }
   if (lease.state == model::LeaseState::granted) unbound_.emplace(*lease.bind_expires_at, seq);
 }
 
 void Books::unindex(Seq seq, const model::Lease& lease) {
-  by_request_.erase(lease.request.id);
   if (!lease.live()) return;
   live_.erase(seq);
   drop(live_by_owner_, lease.request.owner, seq);
@@ -130,31 +134,30 @@ void Books::unindex(Seq seq, const model::Lease& lease) {
 
 void Books::order_ends() {
   std::vector<std::pair<model::WallTime, Seq>> ends;
-  for (const auto& [order, seq] : ended_) {
+  for (const Seq seq : ended_) {
     ends.emplace_back(leases_.at(seq).ended_wall.value_or(model::WallTime{}), seq);
   }
   std::ranges::sort(ends);
   ended_.clear();
-  end_of_.clear();
   history = {};
   for (const auto& [wall, seq] : ends) {
-    end_of_.emplace(seq, next_end_);
-    ended_.emplace(next_end_++, seq);
+    ended_.push_back(seq);
     history.add(leases_.at(seq));
   }
 }
 
 std::vector<model::LeaseId> Books::trim(std::size_t keep) {
   std::vector<model::LeaseId> forgotten;
+  if (ended_.size() <= keep) return forgotten;
+  keep -= std::min<std::size_t>(keep / 8, 64);
   while (ended_.size() > keep) {
-    const Seq seq = ended_.begin()->second;
+    const Seq seq = ended_.front();
     const model::Lease& lease = leases_.at(seq);
     forgotten.push_back(lease.id);
     by_id_.erase(lease.id);
-    unindex(seq, lease);
+    by_request_.erase(lease.request.id);
     leases_.erase(seq);
-    end_of_.erase(seq);
-    ended_.erase(ended_.begin());
+    ended_.pop_front();
   }
   return forgotten;
 }
@@ -173,9 +176,9 @@ std::optional<model::Instant> Books::next_overdue() const { return first_of(unbo
 // ---- the queue -------------------------------------------------------------------------------
 
 std::optional<std::size_t> Books::position(const model::LeaseId& id) const {
-  const auto at = by_id_.find(id);
-  if (at == by_id_.end()) return std::nullopt;
-  const auto in_queue = queue_.find(at->second);
+  const auto* at = by_id_.find(id);
+  if (at == nullptr) return std::nullopt;
+  const auto in_queue = queue_.find(at->seq);
   if (in_queue == queue_.end()) return std::nullopt;
   return static_cast<std::size_t>(std::distance(queue_.begin(), in_queue)) + 1;
 }
@@ -189,8 +192,10 @@ model::Instant Books::patience(Seq seq, const model::Lease& lease) const {
 }
 
 void Books::renew(const model::LeaseId& id, model::Instant until) {
-  const Seq seq = by_id_.at(id);
-  const model::Lease& lease = leases_.at(seq);
+  const auto* at = by_id_.find(id);
+  GPUHUB_ASSERT(at != nullptr);
+  const Seq seq = at->seq;
+  const model::Lease& lease = *at->lease;
   GPUHUB_ASSERT(lease.state == model::LeaseState::queued);
   patience_.erase({patience(seq, lease), seq});
   renew_by_.insert_or_assign(seq, until);
@@ -198,9 +203,9 @@ void Books::renew(const model::LeaseId& id, model::Instant until) {
 }
 
 std::optional<model::Instant> Books::renew_by(const model::LeaseId& id) const {
-  const auto at = by_id_.find(id);
-  if (at == by_id_.end()) return std::nullopt;
-  const auto found = renew_by_.find(at->second);
+  const auto* at = by_id_.find(id);
+  if (at == nullptr) return std::nullopt;
+  const auto found = renew_by_.find(at->seq);
   if (found == renew_by_.end()) return std::nullopt;
   return found->second;
 }

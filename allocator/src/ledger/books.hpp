@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <set>
 #include <vector>
 
 #include "ledger/history.hpp"
 #include "model/claim.hpp"
+#include "model/lookup.hpp"
 #include "model/record.hpp"
 #include "policy/room.hpp"
 
@@ -36,6 +38,7 @@ class Books {
   // Orders the ended leases by the wall time of their ends: after they were read from a store.
   void order_ends();
   // Forgets the leases that ended first, over `keep`; returns their ids.
+  // Not one by one but some at a time, so that the store frees whole pages.
   std::vector<model::LeaseId> trim(std::size_t keep);
   std::vector<model::LeaseId> overdue(model::Instant at) const;  // unbound, and time is over
   std::optional<model::Instant> next_overdue() const;
@@ -66,25 +69,28 @@ class Books {
   History history;                                        // how long leases have lasted
 
  private:
+  // Where a lease stands: in leases_, where it does not move.
+  struct Row {
+    Seq seq = 0;
+    model::Lease* lease = nullptr;
+  };
   void index(Seq seq, const model::Lease& lease);
   void unindex(Seq seq, const model::Lease& lease);
   model::Instant patience(Seq seq, const model::Lease& lease) const;
 
   Seq next_ = 1;
   std::map<Seq, model::Lease> leases_;
-  std::map<model::LeaseId, Seq> by_id_;
-  std::map<model::RequestId, Seq> by_request_;
-  std::map<model::Owner, std::set<Seq>> live_by_owner_;
-  std::map<model::GpuId, std::set<Seq>> live_by_gpu_;
-  std::map<model::ContainerId, Seq> live_by_container_;
+  model::Lookup<model::LeaseId, Row> by_id_;
+  model::Lookup<model::RequestId, Row> by_request_;
+  model::Lookup<model::Owner, std::set<Seq>> live_by_owner_;
+  model::Lookup<model::GpuId, std::set<Seq>> live_by_gpu_;
+  model::Lookup<model::ContainerId, Row> live_by_container_;
   std::set<Seq> live_;
   std::set<std::pair<model::Instant, Seq>> unbound_;      // granted, by deadline
   std::set<Seq> queue_;
   std::map<Seq, model::Instant> renew_by_;                // of those that wait
   std::set<std::pair<model::Instant, Seq>> patience_;     // of those that wait, by deadline
-  std::uint64_t next_end_ = 1;
-  std::map<std::uint64_t, Seq> ended_;                    // by the order in which they ended
-  std::map<Seq, std::uint64_t> end_of_;
+  std::deque<Seq> ended_;                                 // in the order in which they ended
   std::map<model::ContainerId, model::Conflict> conflicts_;
   std::map<model::ContainerId, model::Foreign> foreign_;
 };

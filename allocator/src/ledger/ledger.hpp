@@ -25,7 +25,7 @@ struct Settings {
   model::Duration bind_timeout{180'000};
   int default_slots = 1;                             // 1..slots_max
   std::map<model::GpuId, model::GpuSetting> gpus;    // [[gpus.override]] of the config
-  std::size_t history_max = 10'000;                  // ended leases kept
+  std::size_t history_max = 10'000;                  // ended leases kept, at most
   std::vector<std::string> default_capabilities{"compute", "utility"};
   QueueSettings queue;
   bool avoid_foreign = true;                         // no lease on a GPU that others use

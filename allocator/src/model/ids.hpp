@@ -1,4 +1,5 @@
 // Names of things as distinct types, made once at the edge by parse() and only compared after that.
+// A copy shares the text: a lease holds half a dozen of them and is copied at every step.
 // Values are short ASCII (bounds below) and never hold commas, braces, quotes or white space, so
 // they can stand in a label, a log line or a URL as they are.
 #pragma once
@@ -6,6 +7,8 @@
 #include <algorithm>
 #include <compare>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,14 +32,18 @@ class Id {
   // nullopt if `text` breaks the kind's rule.
   static std::optional<Id> parse(std::string_view text) {
     if (!Tag::valid(text)) return std::nullopt;
-    return Id{std::string{text}};
+    return Id{std::make_shared<const std::string>(text)};
   }
-  const std::string& str() const { return text_; }
-  auto operator<=>(const Id&) const = default;
+  const std::string& str() const { return *text_; }  // not of one that was moved from
+  bool operator==(const Id& other) const { return text_ == other.text_ || str() == other.str(); }
+  std::strong_ordering operator<=>(const Id& other) const {
+    if (text_ == other.text_) return std::strong_ordering::equal;
+    return str() <=> other.str();
+  }
 
  private:
-  explicit Id(std::string text) : text_(std::move(text)) {}
-  std::string text_;
+  explicit Id(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
+  std::shared_ptr<const std::string> text_;
 };
 
 struct GpuTag {  // "GPU-…", "MIG-…", or the name that a listed inventory gives
@@ -78,3 +85,10 @@ using HostName = Id<HostTag>;
 using Epoch = Id<EpochTag>;
 
 }  // namespace gpuhub::model
+
+template <typename Tag>
+struct std::hash<gpuhub::model::Id<Tag>> {
+  std::size_t operator()(const gpuhub::model::Id<Tag>& id) const noexcept {
+    return std::hash<std::string>{}(id.str());
+  }
+};

@@ -92,3 +92,11 @@ std::optional<FaultKind> parse_fault_kind(std::string_view text);
 std::optional<Mode> parse_mode(std::string_view text);
 
 }  // namespace gpuhub::model
+
+template <>
+struct std::hash<gpuhub::model::Owner> {
+  std::size_t operator()(const gpuhub::model::Owner& owner) const noexcept {
+    const std::hash<std::string> part;
+    return (part(owner.user) * 31 + part(owner.server)) * 31 + part(owner.hub.str());
+  }
+};

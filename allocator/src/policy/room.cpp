@@ -46,33 +46,33 @@ void Room::set_gpus(std::vector<model::Gpu> gpus) {
     use.reserved = 0;
     use.shut = avoid_foreign_ && use.foreign > 0;
     size_ += use.gpu->counts() ? 1 : 0;
-    const bool fresh = by_id_.emplace(use.gpu->info.id, place).second;
+    const bool fresh = by_id_.try_emplace(use.gpu->info.id, place).second;
     GPUHUB_ASSERT(fresh);
     enter(use);
   }
 }
 
 void Room::set_gpu(model::Gpu gpu) {
-  const auto known = by_id_.find(gpu.info.id);
-  GPUHUB_ASSERT(known != by_id_.end());
-  model::Gpu& old = gpus_.at(known->second);
-  leave(uses_.at(known->second));
+  const auto* known = by_id_.find(gpu.info.id);
+  GPUHUB_ASSERT(known != nullptr);
+  model::Gpu& old = gpus_.at(*known);
+  leave(uses_.at(*known));
   size_ += (gpu.counts() ? 1 : 0) - (old.counts() ? 1 : 0);
   old = std::move(gpu);
-  enter(uses_.at(known->second));
+  enter(uses_.at(*known));
 }
 
 const GpuUse* Room::find(const model::GpuId& id) const {
-  const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : &uses_.at(found->second);
+  const auto* found = by_id_.find(id);
+  return found == nullptr ? nullptr : &uses_.at(*found);
 }
 
 // ---- what it carries -------------------------------------------------------------------------
 
 GpuUse& Room::at(const model::GpuId& id) {
-  const auto found = by_id_.find(id);
-  GPUHUB_ASSERT(found != by_id_.end());
-  return uses_.at(found->second);
+  const auto* found = by_id_.find(id);
+  GPUHUB_ASSERT(found != nullptr);
+  return uses_.at(*found);
 }
 
 void Room::enter(const GpuUse& use) {
@@ -85,9 +85,17 @@ void Room::leave(const GpuUse& use) {
 }
 template <typename Change>
 void Room::change(GpuUse& use, const Change& how) {
-  leave(use);
+  if (use.free_slots() == 0) {
+    how(use);
+    return enter(use);
+  }
+  // The same node at its new place: nothing is allocated where a slot is left.
+  const auto place = static_cast<Place>(&use - uses_.data());
+  auto node = free_.extract({policy_.rank(use), place});
   how(use);
-  enter(use);
+  if (use.free_slots() == 0) return;
+  node.value() = {policy_.rank(use), place};
+  free_.insert(std::move(node));
 }
 
 void Room::take(const model::GpuId& id, model::Mode mode) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/lookup.hpp"
 #include "policy/policy.hpp"
 
 namespace gpuhub::policy {
@@ -72,7 +73,7 @@ class Room {
   bool avoid_foreign_;
   std::vector<model::Gpu> gpus_;
   std::vector<GpuUse> uses_;                         // of gpus_, in the same order
-  std::map<model::GpuId, Place> by_id_;
+  model::Lookup<model::GpuId, Place> by_id_;
   std::set<std::pair<std::uint64_t, Place>> free_;   // with a free slot: rank, place
   std::set<Place> reserved_;                         // where something is kept
   int size_ = 0;                                     // GPUs that count as this machine's

@@ -1,10 +1,10 @@
 // The tables of the store's file, read and written: which record is which row. Private to store/.
 #pragma once
 
+#include <boost/unordered/unordered_node_map.hpp>
 #include <cstdint>
 #include <expected>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "store/sqlite_db.hpp"
@@ -40,7 +40,7 @@ class BookTables {
 
   Statements statements_;
   // Kept here, not as an index in the file: that would double the work of every new lease.
-  std::unordered_map<std::string, Row> rows_;
+  boost::unordered_node_map<std::string, Row> rows_;
   std::int64_t next_place_ = 1;
   std::vector<Row*> row_of_;       // of each record of the batch being written; null: no lease's
 };
