@@ -91,17 +91,21 @@ void Api::handle(http::Request request, http::Respond respond) {
   if (!caller) {
     return respond(problem(Problem::internal, "the socket has no role that the API knows"));
   }
-  std::string allowed, name;
-  const Entry* entry = nullptr;
-  for (const Entry& one : entries()) {
-    if (!matches(one.path, request.target.segments, name)) continue;
-    allowed += (allowed.empty() ? "" : ", ") + std::string{one.method};
-    if (one.method == request.method) entry = &one;
-  }
-  if (allowed.empty()) {
-    return respond(problem(Problem::not_found, "there is no such path; see /openapi.json"));
-  }
-  if (entry == nullptr) {
+  std::string name;
+  const auto fits = [&](const Entry& one) {
+    return matches(one.path, request.target.segments, name);
+  };
+  const auto entry = std::ranges::find_if(entries(), [&](const Entry& one) {
+    return one.method == request.method && fits(one);
+  });
+  if (entry == entries().end()) {
+    std::string allowed;
+    for (const Entry& one : entries()) {
+      if (fits(one)) allowed += (allowed.empty() ? "" : ", ") + std::string{one.method};
+    }
+    if (allowed.empty()) {
+      return respond(problem(Problem::not_found, "there is no such path; see /openapi.json"));
+    }
     auto answer = problem(Problem::method_not_allowed, "allowed here: " + allowed);
     answer.headers.emplace_back("Allow", allowed);
     return respond(std::move(answer));

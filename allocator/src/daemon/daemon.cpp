@@ -13,6 +13,7 @@
 #include "daemon/accounts.hpp"
 #include "daemon/local_directory.hpp"
 #include "daemon/log.hpp"
+#include "daemon/loop_pace.hpp"
 #include "daemon/machine_watch.hpp"
 #include "daemon/vanish.hpp"
 #include "http/loop.hpp"
@@ -88,6 +89,7 @@ struct Daemon::Parts {
   std::int64_t clock_from = 0;             // the ledger's time when the daemon's clock was 0
   std::int64_t wall_apart = 0;             // the wall's time less the ledger's
   http::Loop loop;
+  LoopPace pace{loop};
   policy::LeastUsed policy;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<runtime::DockerEngine> engine;
@@ -124,6 +126,8 @@ struct Daemon::Parts {
   std::expected<void, Failure> open_sockets();
   void see(Sight sight);
   void pump();
+  void pump_at_turn_end();
+  bool turn_ends = false;                  // pump() will be called at the end of this turn
   void handle(http::Request request, http::Respond respond);
   void stop(int signal);
 };
@@ -157,7 +161,8 @@ void Daemon::Parts::start_service(const model::Contents& contents, const model::
         // Memory is ahead of disk: nothing may be answered any more, not even by a clean end.
         log(LogLevel::error, why + "; the daemon stops at once and starts anew from the store");
         std::_Exit(exit_store);
-      });
+      },
+      &pace);
   if (config.gpus.source == config::Source::listed) {
     // A list given by REST is kept in the store and wins over the file's.
     service->set_inventory(contents.listed ? contents.listed->gpus : config.gpus.listed);
@@ -216,12 +221,23 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   facts.machine.engine_nvidia = engine_can.nvidia_runtime;
   // What changes something is worth a line; who only looks would drown it.
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
-  auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
-  respond.observe([level, what = std::move(what)](int with) {
-    log(level, std::format("{}: {}", what, with));
-  });
+  if (logs(level)) {
+    auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
+    respond.observe([level, what = std::move(what)](int with) {
+      log(level, std::format("{}: {}", what, with));
+    });
+  }
   api->handle(std::move(request), std::move(respond));
-  pump();
+  pump_at_turn_end();
+}
+
+// Once for all that one turn of the loop brings.
+void Daemon::Parts::pump_at_turn_end() {
+  if (std::exchange(turn_ends, true)) return;
+  loop.post([this] {
+    turn_ends = false;
+    pump();
+  });
 }
 
 // What the watch saw, on the loop.
@@ -253,6 +269,7 @@ void Daemon::Parts::see(Sight sight) {
 }
 
 void Daemon::Parts::pump() {
+  flush_log();
   service->pump();
   api->pump();
   milliseconds next = tick_max;

@@ -1,11 +1,14 @@
 #include "daemon/log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
+#include <cerrno>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace gpuhub::daemon {
@@ -22,6 +25,35 @@ spdlog::level::level_enum level_of(config::LogLevel level) {
   return spdlog::level::err;
 }
 
+// One system call for all the lines of a turn: a line for each request would cost as much as its
+// answer. What cannot be written is lost, as with any log.
+class Gathering final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  ~Gathering() override { flush_(); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    formatter_->format(message, lines_);
+    if (lines_.size() >= many) flush_();
+  }
+  void flush_() override {
+    const char* at = lines_.data();
+    std::size_t left = lines_.size();
+    while (left > 0) {
+      const ssize_t written = ::write(STDERR_FILENO, at, left);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) break;
+      at += written;
+      left -= static_cast<std::size_t>(written);
+    }
+    lines_.clear();
+  }
+
+ private:
+  static constexpr std::size_t many = 16 * 1024;
+  spdlog::memory_buf_t lines_;
+};
+
 // A message is one line, whatever a name in it holds.
 std::string one_line(std::string_view text) {
   std::string out{text};
@@ -35,12 +67,12 @@ std::string one_line(std::string_view text) {
 void start_log(config::LogLevel least, config::LogFormat format) {
   as_json = format == config::LogFormat::json;
   auto logger = std::make_shared<spdlog::logger>("gpu-allocator",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+                                                 std::make_shared<Gathering>());
   logger->set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})"
                               : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(level_of(least));
-  logger->flush_on(spdlog::level::debug);
+  logger->flush_on(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }
 
@@ -49,5 +81,9 @@ void log(config::LogLevel level, std::string_view message) {
       as_json ? boost::json::serialize(boost::json::string{message}) : one_line(message);
   spdlog::log(level_of(level), spdlog::string_view_t{line.data(), line.size()});
 }
+
+bool logs(config::LogLevel level) { return spdlog::should_log(level_of(level)); }
+
+void flush_log() { spdlog::default_logger_raw()->flush(); }
 
 }  // namespace gpuhub::daemon

@@ -1,8 +1,9 @@
 // Ledger and group commit in one: a command is applied in memory, gathered into the next batch, and
 // what depends on it leaves when that batch is durable. Private to service/.
 //
-// While the store is idle a change is committed at once; while a commit is under way changes are
-// gathered and go together in the next one.
+// What comes in one turn of the caller's loop goes to disk together, and so does what comes while a
+// commit is under way; rhythm.hpp says when the next one begins. Without a pace, and while nothing
+// is under way, each change is committed at once.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "service/rhythm.hpp"
 #include "service/service.hpp"
 
 namespace gpuhub::service {
@@ -19,7 +21,8 @@ class Core {
  public:
   using Action = std::move_only_function<void()>;
 
-  Core(ledger::Ledger ledger, store::Store& store, Clock clock,
+  // `pace` may be null.
+  Core(ledger::Ledger ledger, store::Store& store, Clock clock, Pace* pace,
        std::function<void(std::string)> on_fatal);
   ~Core();
 
@@ -38,18 +41,26 @@ class Core {
   std::function<void(const std::vector<model::Record>&)> on_durable;
 
  private:
+  void schedule();
+  void turn_ended();
+  void begin();
   void commit();
+  void take_off();
+  void send();
   void committed(std::expected<void, store::Error> result);
   void count(const std::vector<model::Record>& events);
 
   ledger::Ledger ledger_;
   store::Store& store_;
   Clock clock_;
+  Pace* pace_;
   std::function<void(std::string)> on_fatal_;
+  Rhythm rhythm_;
+  bool scheduled_ = false;    // turn_ended() will be called
   bool in_flight_ = false;
   bool failed_ = false;
   std::vector<model::Record> gathered_;
-  std::vector<model::Record> flying_;          // kept for on_durable
+  std::shared_ptr<const model::Batch> flying_;
   std::vector<Action> gathered_actions_;
   std::vector<Action> flying_actions_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a late answer finds it false

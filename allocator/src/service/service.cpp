@@ -50,9 +50,9 @@ std::vector<GpuView> views(const ledger::Ledger& ledger) {
 
 struct Service::State {
   State(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
-        Settings settings_, std::function<void(std::string)> on_fatal)
+        Settings settings_, std::function<void(std::string)> on_fatal, Pace* pace)
       : settings(std::move(settings_)),
-        core(std::move(ledger), store, std::move(clock), std::move(on_fatal)),
+        core(std::move(ledger), store, std::move(clock), pace, std::move(on_fatal)),
         watcher(core, runtime, settings, [this] { check_granting(); }) {}
 
   // Answers what `what` came to, once that is durable.
@@ -148,9 +148,9 @@ void Service::State::tick() {
 }
 
 Service::Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
-                 Settings settings, std::function<void(std::string)> on_fatal)
+                 Settings settings, std::function<void(std::string)> on_fatal, Pace* pace)
     : state_(std::make_unique<State>(std::move(ledger), store, runtime, std::move(clock),
-                                     std::move(settings), std::move(on_fatal))) {}
+                                     std::move(settings), std::move(on_fatal), pace)) {}
 Service::~Service() = default;
 
 void Service::start() { state_->watcher.start(); }

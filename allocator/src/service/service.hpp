@@ -18,6 +18,7 @@
 
 #include "runtime/runtime.hpp"
 #include "service/answers.hpp"
+#include "service/pace.hpp"
 #include "store/store.hpp"
 
 namespace gpuhub::service {
@@ -37,10 +38,12 @@ using Reply = std::move_only_function<void(std::expected<T, Refusal>)>;
 
 class Service {
  public:
-  // Ports are borrowed and must outlive the service. `on_fatal` is called when memory is ahead of
-  // disk (a commit failed): the daemon must stop at once; nothing is answered any more.
+  // Ports are borrowed and must outlive the service. Without a pace every change is committed at
+  // once, and what comes while a commit is under way goes in the next one. `on_fatal` is called
+  // when memory is ahead of disk (a commit failed): the daemon must stop at once; nothing is
+  // answered any more.
   Service(ledger::Ledger ledger, store::Store& store, runtime::Runtime& runtime, Clock clock,
-          Settings settings, std::function<void(std::string)> on_fatal);
+          Settings settings, std::function<void(std::string)> on_fatal, Pace* pace = nullptr);
   ~Service();
 
   // Runs what is due: bind and queue timeouts, the periodic reconcile, retries of what the engine

@@ -19,7 +19,7 @@ std::expected<model::Contents, Error> MemoryStore::load() {
   return disk();
 }
 
-void MemoryStore::commit(model::Batch batch,
+void MemoryStore::commit(std::shared_ptr<const model::Batch> batch,
                          std::move_only_function<void(std::expected<void, Error>)> done) {
   GPUHUB_ASSERT(!waiting_);
   waiting_.emplace(std::move(batch), std::move(done));
@@ -42,20 +42,20 @@ MemoryStore::Waiting MemoryStore::take() {
 
 void MemoryStore::finish() {
   auto taken = take();
-  write(taken.batch);
+  write(*taken.batch);
   taken.done({});
 }
 
 void MemoryStore::fail(bool on_disk) {
   auto taken = take();
-  if (on_disk) write(taken.batch);
+  if (on_disk) write(*taken.batch);
   taken.done(std::unexpected(Error{"the test's disk failed"}));
 }
 
 void MemoryStore::die(bool on_disk) {
   if (!waiting_) return;
   const auto taken = take();
-  if (on_disk) write(taken.batch);
+  if (on_disk) write(*taken.batch);
 }
 
 void MemoryStore::lose(model::Epoch epoch) {

@@ -17,7 +17,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(model::Epoch epoch);
 
   std::expected<model::Contents, Error> load() override;
-  void commit(model::Batch batch,
+  void commit(std::shared_ptr<const model::Batch> batch,
               std::move_only_function<void(std::expected<void, Error>)> done) override;
   std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
 
@@ -40,7 +40,7 @@ class MemoryStore final : public Store {
 
  private:
   struct Waiting {
-    model::Batch batch;
+    std::shared_ptr<const model::Batch> batch;
     std::move_only_function<void(std::expected<void, Error>)> done;
   };
   void write(const model::Batch& batch);

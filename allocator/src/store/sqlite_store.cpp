@@ -53,7 +53,7 @@ struct SqliteStore::State {
   std::mutex mutex;
   std::condition_variable changed;
   bool at_work = false;
-  std::optional<model::Batch> waiting;
+  std::shared_ptr<const model::Batch> waiting;
   bool stop = false;
   std::uint64_t batches = 0;
   Database db;
@@ -83,7 +83,7 @@ void SqliteStore::State::tell(Outcome outcome) {
 
 // Until there is something to do. False: to empty the log; true: to write what waits, or to stop.
 bool SqliteStore::State::wait(std::unique_lock<std::mutex>& lock) {
-  const auto called = [this] { return waiting.has_value() || stop; };
+  const auto called = [this] { return waiting != nullptr || stop; };
   while (true) {
     changed.wait(lock, [&] { return called() || db.log_pages() >= log_pages_enough; });
     if (called() && db.log_pages() < log_pages_max) return true;
@@ -99,13 +99,14 @@ void SqliteStore::State::work() {
   std::unique_lock lock(mutex);
   while (true) {
     const bool to_write = wait(lock);
-    const auto batch = to_write ? std::exchange(waiting, std::nullopt) : std::nullopt;
+    auto batch = to_write ? std::exchange(waiting, nullptr) : nullptr;
     if (to_write && !batch) return;
     at_work = true;
     lock.unlock();
     std::optional<Outcome> outcome;
     if (batch) {
       outcome = write(*batch);
+      batch.reset();  // what was allocated on the pumping thread is freed there
     } else {
       db.empty_log();
     }
@@ -153,7 +154,7 @@ std::expected<model::Contents, Error> SqliteStore::load() {
   return contents;
 }
 
-void SqliteStore::commit(model::Batch batch, Done done) {
+void SqliteStore::commit(std::shared_ptr<const model::Batch> batch, Done done) {
   GPUHUB_ASSERT(!state_->done);
   state_->committed = true;
   state_->done = std::move(done);

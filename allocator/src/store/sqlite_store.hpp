@@ -31,7 +31,7 @@ class SqliteStore final : public Store {
   // errors that name file, table and key. `fresh` is true until a first batch is on disk.
   std::expected<model::Contents, Error> load() override;
   // After a first error every later commit fails as well: the store must be loaded anew.
-  void commit(model::Batch batch,
+  void commit(std::shared_ptr<const model::Batch> batch,
               std::move_only_function<void(std::expected<void, Error>)> done) override;
   // nullopt while the log is moved into the file, which is done when nobody commits, or at last
   // when it has grown long.

@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -25,7 +26,8 @@ class Store {
   // Makes the batch durable, then calls `done` once on the pumping thread, never from inside the
   // call. At most one commit is under way (asserted). After an error the batch may or may not be
   // on disk: the caller must stop and start anew from load().
-  virtual void commit(model::Batch batch,
+  // The caller keeps his share of the batch until then, and lets go of it last.
+  virtual void commit(std::shared_ptr<const model::Batch> batch,
                       std::move_only_function<void(std::expected<void, Error>)> done) = 0;
   // Makes the batch durable before it returns, on the calling thread: for a caller who has nothing
   // else to do meanwhile and spares himself two changes of thread. nullopt: the store cannot do

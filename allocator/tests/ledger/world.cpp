@@ -49,7 +49,9 @@ std::string World::apply(const Command& what) {
       newest_.insert_or_assign(lease->request.owner.user, *lease);
     }
   }
-  store_->commit({last->events, ledger->next_serial(), now.at}, [](auto) {});
+  store_->commit(std::make_shared<const model::Batch>(
+                     model::Batch{last->events, ledger->next_serial(), now.at}),
+                 [](auto) {});
   store_->finish();
   if (!last->lease) return last->events.empty() ? "nothing" : "done";
   const auto* lease = ledger->find(*last->lease);

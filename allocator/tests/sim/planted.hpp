@@ -31,13 +31,19 @@ class PlantedStore final : public store::Store {
     }
     return contents;
   }
-  void commit(model::Batch batch,
+  void commit(std::shared_ptr<const model::Batch> batch,
               std::move_only_function<void(std::expected<void, store::Error>)> done) override {
-    if (bug_ == "lie" && ++commits_ % 50 == 0) batch.records.clear();
-    inside_.commit(std::move(batch), std::move(done));
+    inside_.commit(std::make_shared<const model::Batch>(lied(*batch)), std::move(done));
+  }
+  std::optional<std::expected<void, store::Error>> commit_now(const model::Batch& batch) override {
+    return inside_.commit_now(lied(batch));
   }
 
  private:
+  model::Batch lied(model::Batch batch) {
+    if (bug_ == "lie" && ++commits_ % 50 == 0) batch.records.clear();
+    return batch;
+  }
   store::MemoryStore& inside_;
   std::string bug_;
   int commits_ = 0;

@@ -28,6 +28,7 @@ Faults draw(Chance& chance) {
           .lose = some(4, 100), .repeat = some(4, 100), .reorder = some(2, 50),
           .error = some(3, 60), .long_pause = some(50, 400), .lose_store = some(2, 10),
           .hub_dies = some(200, 2'000), .stop_conflicts = chance.one_in(2),
+          .paced = !chance.one_in(3),
           .reserve_after_ms = chance.between(0, 60'000)};
 }
 
@@ -36,15 +37,16 @@ Faults draw(Chance& chance) {
 std::string Faults::show() const {
   return std::format(
       "crash={} commit_fails={} disconnect={} lose={} repeat={} reorder={} error={} long_pause={} "
-      "lose_store={} hub_dies={} stop_conflicts={} reserve_after_ms={}",
+      "lose_store={} hub_dies={} stop_conflicts={} paced={} reserve_after_ms={}",
       crash, commit_fails, disconnect, lose, repeat, reorder, error, long_pause, lose_store,
-      hub_dies, stop_conflicts, reserve_after_ms);
+      hub_dies, stop_conflicts, paced, reserve_after_ms);
 }
 
 Simulation::Simulation(const Options& options)
     : options_(options),
       chance_(options.seed),
       faults_(draw(chance_)),
+      pace_(chance_),
       disk_(*model::Epoch::parse("e1")),
       store_(disk_, options.plant),
       runtime_(engine_, options.plant),
@@ -106,6 +108,7 @@ void Simulation::crash(const char* why) {
   truth_.ledger = nullptr;
   disk_.die(chance_.one_in(2));
   engine_.watcher_died();
+  pace_.daemon_died();
   hub_.daemon_died();
   fatal_.reset();
   ++outcome_.crashes;
@@ -131,7 +134,7 @@ void Simulation::start() {
   service_ = std::make_unique<service::Service>(
       ledger::Ledger{policy_, settings, *contents}, store_, runtime_, [this] { return now_; },
       service::Settings{.stop_conflicts = faults_.stop_conflicts},
-      [this](std::string why) { fatal_ = std::move(why); });
+      [this](std::string why) { fatal_ = std::move(why); }, faults_.paced ? &pace_ : nullptr);
   truth_.ledger = &service_->ledger();
   tell_inventory(gpus);
   service_->start();
@@ -233,6 +236,21 @@ std::string Simulation::deliver() {
   return "an answer";
 }
 
+// A commit on the daemon's own thread comes at a turn's end, or when the wait for others is over.
+std::string Simulation::turn_ends() {
+  using enum store::MemoryStore::AtOnce;
+  disk_.at_once(chance_.one_in(3) ? cannot : durable);
+  if (faults_.commit_fails > 0 && chance_.one_in(faults_.commit_fails)) {
+    disk_.at_once(chance_.one_in(2) ? fails : fails_on_disk);
+  }
+  if (chance_.one_in(4)) {
+    pace_.time_is_up();
+    return "time is up";
+  }
+  pace_.end_turn();
+  return "a turn ends";
+}
+
 std::string Simulation::admin_acts() {
   if (!service_) return "nobody to tell";
   const auto id = *model::GpuId::parse(std::format("GPU-{}", chance_.between(0, gpus)));
@@ -271,6 +289,7 @@ std::string Simulation::act() {
     case 4:
     case 5:
     case 6:
+      if (pace_.waits() && chance_.one_in(2)) return turn_ends();
       if (!disk_.committing()) return "the disk is idle";
       if (faults_.commit_fails > 0 && chance_.one_in(faults_.commit_fails)) {
         disk_.fail(chance_.one_in(2));
@@ -300,6 +319,9 @@ void Simulation::settle(const char* what) {
   for (int round = 0; round < 120 && outcome_.wrong.empty(); ++round) {
     for (int turn = 0; turn < 10; ++turn) {
       engine_.deliver_all();
+      disk_.at_once(store::MemoryStore::AtOnce::durable);
+      pace_.end_turn();
+      pace_.time_is_up();
       if (disk_.committing()) disk_.finish();
       tell([](Checker& c) { c.stepped(); });
     }

@@ -11,6 +11,7 @@
 #include "chance.hpp"
 #include "checker.hpp"
 #include "hub.hpp"
+#include "pace.hpp"
 #include "planted.hpp"
 #include "policy/least_used.hpp"
 #include "service/service.hpp"
@@ -38,6 +39,7 @@ struct Faults {
   int lose_store = 0;       // of so many crashes
   int hub_dies = 0;
   bool stop_conflicts = false;
+  bool paced = false;       // changes are gathered by turns; else each is committed at once
   int reserve_after_ms = 0;
   std::string show() const;
 };
@@ -64,6 +66,7 @@ class Simulation {
   std::string engine_acts();
   std::string somebody_runs();
   std::string deliver();
+  std::string turn_ends();
   std::string admin_acts();
   void tell_inventory(int count);
   void crash(const char* why);
@@ -77,6 +80,7 @@ class Simulation {
   Options options_;
   Chance chance_;
   Faults faults_;
+  TurnsByChance pace_;
   model::Now now_{.at = {0}, .wall = {1'790'000'000'000}};
   policy::LeastUsed policy_;
   store::MemoryStore disk_;

@@ -11,7 +11,8 @@ class MemoryStoreTest : public ::testing::Test {
  protected:
   void commit(std::vector<model::Record> records) {
     told = "waiting";
-    store.commit({.records = std::move(records), .next_serial = 9, .at = {5}},
+    store.commit(std::make_shared<const model::Batch>(
+                   model::Batch{.records = std::move(records), .next_serial = 9, .at = {5}}),
                  [this](std::expected<void, Error> result) { told = result ? "done" : "failed"; });
   }
   std::string disk() const { return show(store.disk()); }
@@ -62,7 +63,8 @@ TEST_F(MemoryStoreTest, KeepsPlacesAndForgets) {
 }
 
 TEST_F(MemoryStoreTest, ADoneMayCommitTheNext) {
-  store.commit({.records = {lease(1)}, .next_serial = 2, .at = {}},
+  store.commit(std::make_shared<const model::Batch>(
+                   model::Batch{.records = {lease(1)}, .next_serial = 2, .at = {}}),
                [this](auto) { commit({lease(2)}); });
   store.finish();
   EXPECT_TRUE(store.committing());

@@ -77,7 +77,8 @@ inline model::Batch batch(std::vector<model::Record> records, std::uint64_t seri
 // Commits and waits; the outcome as a text: empty when it went well.
 inline std::string commit(SqliteStore& store, Pump& pump, model::Batch what) {
   std::string outcome = "never told";
-  store.commit(std::move(what), [&](std::expected<void, Error> result) {
+  const auto shared = std::make_shared<const model::Batch>(std::move(what));
+  store.commit(shared, [&](std::expected<void, Error> result) {
     outcome = result ? "" : result.error().message;
   });
   pump.run_one();

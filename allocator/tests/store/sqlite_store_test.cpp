@@ -273,7 +273,8 @@ TEST_F(SqliteStoreTest, AfterItsEndNobodyIsTold) {
   bool told = false;
   {
     auto store = open();
-    store->commit(batch({lease(1)}), [&](auto) { told = true; });
+    store->commit(std::make_shared<const model::Batch>(batch({lease(1)})),
+                  [&](auto) { told = true; });
   }
   pump.run_one();  // it was written, and its message came too late
   EXPECT_FALSE(told);
