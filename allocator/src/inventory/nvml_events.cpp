@@ -106,6 +106,7 @@ struct NvmlEvents::State {
       keep(**got);
     }
     library->free_event_set(set);
+    library.reset();  // before anybody is told: NVML begins anew only when nobody holds it any more
     const std::scoped_lock lock(mutex);
     ended = true;
     changed.notify_all();
