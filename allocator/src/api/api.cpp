@@ -83,11 +83,18 @@ std::vector<std::pair<std::string, std::string>> routes() {
   return out;
 }
 
+std::optional<Caller> Api::caller_of(const http::Request& request) {
+  if (request.role == local_hub) {
+    return parse_role(request.role, settings_.account_of ? settings_.account_of(request.peer.uid)
+                                                         : std::string{});
+  }
+  const auto [known, fresh] = callers_.try_emplace(request.role);
+  if (fresh) known->second = parse_role(request.role);
+  return known->second;
+}
+
 void Api::handle(http::Request request, http::Respond respond) {
-  const std::string account = request.role == local_hub && settings_.account_of
-                                  ? settings_.account_of(request.peer.uid)
-                                  : std::string{};
-  const auto caller = parse_role(request.role, account);
+  const auto caller = caller_of(request);
   if (!caller) {
     return respond(problem(Problem::internal, "the socket has no role that the API knows"));
   }

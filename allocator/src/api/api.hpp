@@ -61,6 +61,7 @@ class Api {
     Handle handle;
   };
   static std::span<const Entry> entries();
+  std::optional<Caller> caller_of(const http::Request& request);
   friend std::vector<std::pair<std::string, std::string>> routes();
 
   void healthz(Call call);
@@ -109,6 +110,7 @@ class Api {
   std::function<http::ServerCounters()> http_;
   Polls polls_;
   Events events_;
+  std::map<std::string, std::optional<Caller>> callers_;  // by role, but for the host's people
 };
 
 // Method and path of every route, as in the OpenAPI document.

@@ -95,7 +95,7 @@ void write_totals(Writer& to, const MetricsInput& input) {
   std::map<std::string_view, int> states{{"ok", 0}, {"draining", 0}, {"faulty", 0}, {"missing", 0}};
   std::size_t conflicts = 0;
   std::vector<model::ContainerId> seen;
-  for (const service::GpuView& view : input.gpus) {
+  for (const service::GpuView& view : input.usage.gpus) {
     ++states[gpu_state(view.gpu)];
     slots += view.gpu.present ? view.gpu.slots : 0;
     used += view.leases_used + static_cast<int>(view.conflicts.size());
@@ -111,19 +111,19 @@ void write_totals(Writer& to, const MetricsInput& input) {
   to.open("gpuhub_leases");
   using enum model::LeaseState;
   for (const auto state : {queued, granted, active, ending}) {
-    const auto found = input.leases.find(state);
+    const auto found = input.usage.leases.find(state);
     to.line(std::format("state=\"{}\"", model::to_string(state)),
-            found == input.leases.end() ? 0 : as_double(found->second));
+            found == input.usage.leases.end() ? 0 : as_double(found->second));
   }
 }
 
 void write_gpus(Writer& to, const MetricsInput& input) {
   to.open("gpuhub_gpu_slots");
-  for (const auto& view : input.gpus) to.line(gpu_labels(view.gpu), view.gpu.slots);
+  for (const auto& view : input.usage.gpus) to.line(gpu_labels(view.gpu), view.gpu.slots);
   to.open("gpuhub_gpu_leases");
-  for (const auto& view : input.gpus) to.line(gpu_labels(view.gpu), view.leases_used);
+  for (const auto& view : input.usage.gpus) to.line(gpu_labels(view.gpu), view.leases_used);
   to.open("gpuhub_gpu_foreign");
-  for (const auto& view : input.gpus) {
+  for (const auto& view : input.usage.gpus) {
     to.line(gpu_labels(view.gpu), as_double(static_cast<std::uint64_t>(std::ranges::count_if(
                                       view.foreign, [](const auto& f) { return !f.watches; }))));
   }
@@ -132,11 +132,11 @@ void write_gpus(Writer& to, const MetricsInput& input) {
     return found == input.loads.end() ? model::GpuLoad{} : found->second;
   };
   to.open("gpuhub_gpu_utilisation_ratio");
-  for (const auto& view : input.gpus) {
+  for (const auto& view : input.usage.gpus) {
     if (const auto util = load(view).gpu_util_percent) to.line(gpu_labels(view.gpu), *util / 100.0);
   }
   to.open("gpuhub_gpu_memory_used_bytes");
-  for (const auto& view : input.gpus) {
+  for (const auto& view : input.usage.gpus) {
     const auto used = load(view).memory_used;
     if (used) to.line(gpu_labels(view.gpu), static_cast<double>(used->count) * 1048576.0);
   }

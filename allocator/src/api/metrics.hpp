@@ -13,8 +13,7 @@
 namespace gpuhub::api {
 
 struct MetricsInput {
-  std::vector<service::GpuView> gpus;
-  std::map<model::LeaseState, std::uint64_t> leases;  // live ones, by state
+  service::Usage usage;
   std::vector<service::Check> checks;
   service::Counters counters;
   http::ServerCounters http;

@@ -30,21 +30,16 @@ void Api::readyz(Call call) {
 }
 
 void Api::metrics(Call call) {
-  auto live = [](const model::Lease& lease) { return lease.live(); };
-  service_.leases(live, [this, call = std::move(call)](auto leases) mutable {
-    MetricsInput input;
-    for (const service::LeaseAnswer& answer : leases) ++input.leases[answer.lease.state];
-    service_.gpus([this, call = std::move(call), input = std::move(input)](auto gpus) mutable {
-      input.gpus = std::move(gpus);
-      input.checks = service_.readiness();
-      input.counters = service_.counters();
-      input.http = http_();
-      input.loads = facts_.loads;
-      call.respond({.status = 200,
-                    .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                    .headers = {},
-                    .body = metrics_text(input)});
-    });
+  service_.usage([this, call = std::move(call)](service::Usage usage) mutable {
+    const MetricsInput input{.usage = std::move(usage),
+                             .checks = service_.readiness(),
+                             .counters = service_.counters(),
+                             .http = http_(),
+                             .loads = facts_.loads};
+    call.respond({.status = 200,
+                  .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                  .headers = {},
+                  .body = metrics_text(input)});
   });
 }
 

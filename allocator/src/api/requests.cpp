@@ -78,17 +78,18 @@ std::optional<model::Owner> read_owner(Object& top, const Caller& caller,
     name = owner->text("user", Need::required, user);
     groups = owner->texts("groups", Need::optional, user).value_or(std::vector<std::string>{});
   }
-  std::optional<std::string> hub;
-  if (caller.hub) {
-    hub = caller.hub->str();
-  } else {
-    hub = owner->has("hub") ? owner->text("hub", Need::required, hub_name)
-                            : std::optional{std::string{local_hub}};
+  std::optional<model::HubName> hub = caller.hub;
+  if (!hub && owner->has("hub")) {
+    if (const auto text = owner->text("hub", Need::required, hub_name)) {
+      hub = model::HubName::parse(*text);
+    }
+  } else if (!hub) {
+    hub = model::HubName::parse(local_hub);
   }
   // A hub that names itself or another: refused as forbidden before this (api.cpp); here unknown.
   owner->finish();
   if (!name || !hub) return std::nullopt;
-  return model::Owner{*model::HubName::parse(*hub), *name, named.value_or("")};
+  return model::Owner{*hub, *name, named.value_or("")};
 }
 
 std::optional<model::Want> read_want(Object& top) {

@@ -9,11 +9,18 @@ namespace gpuhub::ledger {
 namespace {
 
 template <typename Key>
-void drop(model::Lookup<Key, std::set<Seq>>& index, const Key& key, Seq seq) {
-  auto* const at = index.find(key);
-  GPUHUB_ASSERT(at != nullptr);
-  at->erase(seq);
-  if (at->empty()) index.erase(key);
+void enlist(model::Lookup<Key, std::vector<Seq>>& index, const Key& key, Seq seq) {
+  auto& seqs = index[key];
+  seqs.insert(std::ranges::upper_bound(seqs, seq), seq);
+}
+template <typename Key>
+void drop(model::Lookup<Key, std::vector<Seq>>& index, const Key& key, Seq seq) {
+  auto* const seqs = index.find(key);
+  GPUHUB_ASSERT(seqs != nullptr);
+  const auto at = std::ranges::lower_bound(*seqs, seq);
+  GPUHUB_ASSERT(at != seqs->end() && *at == seq);
+  seqs->erase(at);
+  if (seqs->empty()) index.erase(key);
 }
 
 template <typename Deadlines>
@@ -66,8 +73,10 @@ std::vector<const model::Lease*> Books::all() const {
 
 std::vector<const model::Lease*> Books::live() const {
   std::vector<const model::Lease*> found;
-  found.reserve(live_.size());
-  for (const Seq seq : live_) found.push_back(&leases_.at(seq));
+  found.reserve(live_count_);
+  for (const auto& [seq, lease] : leases_) {
+    if (lease.live()) found.push_back(&lease);
+  }
   return found;
 }
 
@@ -94,15 +103,15 @@ void Books::index(Seq seq, const model::Lease& lease) {
     history.add(lease);
     return;
   }
-  live_.insert(seq);
-  live_by_owner_[lease.request.owner].insert(seq);
+  ++live_count_;
+  enlist(live_by_owner_, lease.request.owner, seq);
   if (lease.state == model::LeaseState::queued) {
     queue_.insert(seq);
     patience_.emplace(patience(seq, lease), seq);
     return;
   }
   for (const auto& gpu : lease.gpus) {
-    live_by_gpu_[gpu].insert(seq);
+    enlist(live_by_gpu_, gpu, seq);
     room.take(gpu, lease.request.mode);
   }
   if (lease.container) {
@@ -116,7 +125,7 @@ void Books::index(Seq seq, const model::Lease& lease) {
 
 void Books::unindex(Seq seq, const model::Lease& lease) {
   if (!lease.live()) return;
-  live_.erase(seq);
+  --live_count_;
   drop(live_by_owner_, lease.request.owner, seq);
   if (lease.state == model::LeaseState::queued) {
     queue_.erase(seq);

@@ -31,7 +31,7 @@ class Books {
   std::vector<const model::Lease*> live_on(const model::GpuId& gpu) const;
   std::vector<const model::Lease*> all() const;
   std::vector<const model::Lease*> live() const;
-  std::size_t live_count() const { return live_.size(); }
+  std::size_t live_count() const { return live_count_; }
   // Adds a new lease, or replaces the one with the same id; keeps every index, and the room. Its
   // GPUs must be known there.
   void put(const model::Lease& lease);
@@ -82,10 +82,11 @@ class Books {
   std::map<Seq, model::Lease> leases_;
   model::Lookup<model::LeaseId, Row> by_id_;
   model::Lookup<model::RequestId, Row> by_request_;
-  model::Lookup<model::Owner, std::set<Seq>> live_by_owner_;
-  model::Lookup<model::GpuId, std::set<Seq>> live_by_gpu_;
+  using Seqs = std::vector<Seq>;                          // ascending; of one owner or GPU: few
+  model::Lookup<model::Owner, Seqs> live_by_owner_;
+  model::Lookup<model::GpuId, Seqs> live_by_gpu_;
   model::Lookup<model::ContainerId, Row> live_by_container_;
-  std::set<Seq> live_;
+  std::size_t live_count_ = 0;
   std::set<std::pair<model::Instant, Seq>> unbound_;      // granted, by deadline
   std::set<Seq> queue_;
   std::map<Seq, model::Instant> renew_by_;                // of those that wait

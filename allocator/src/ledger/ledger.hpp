@@ -26,7 +26,7 @@ struct Settings {
   int default_slots = 1;                             // 1..slots_max
   std::map<model::GpuId, model::GpuSetting> gpus;    // [[gpus.override]] of the config
   std::size_t history_max = 10'000;                  // ended leases kept, at most
-  std::vector<std::string> default_capabilities{"compute", "utility"};
+  model::SharedList<std::string> default_capabilities{"compute", "utility"};
   QueueSettings queue;
   bool avoid_foreign = true;                         // no lease on a GPU that others use
   std::vector<std::string> watchers;                 // names, or images without tag, of containers

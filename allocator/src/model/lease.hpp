@@ -10,6 +10,7 @@
 
 #include "model/gpu.hpp"
 #include "model/ids.hpp"
+#include "model/shared_list.hpp"
 #include "model/units.hpp"
 
 namespace gpuhub::model {
@@ -37,7 +38,7 @@ struct Request {
   std::vector<std::string> groups;        // the owner's, for show_holders = group
   Want want;
   Mode mode = Mode::shared;
-  std::vector<std::string> capabilities;  // driver capabilities; empty: the config's default
+  SharedList<std::string> capabilities;   // driver capabilities; empty: the config's default
   bool wait = false;                      // in the queue, if it does not fit now
 };
 

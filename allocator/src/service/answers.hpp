@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct GpuView {
   std::vector<model::Lease> leases;            // live ones on it
   std::vector<model::Conflict> conflicts;
   std::vector<model::Foreign> foreign;         // use by containers that are not ours
+};
+
+// How much of the machine is used, without naming who uses it.
+struct Usage {
+  std::vector<GpuView> gpus;                   // `leases` is left out
+  std::map<model::LeaseState, std::uint64_t> leases;  // live ones, by state
 };
 
 struct Check { std::string name; bool ok = false; std::string detail; };

@@ -26,7 +26,9 @@ LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, 
   return answer;
 }
 
-std::vector<GpuView> views(const ledger::Ledger& ledger) {
+enum class Show : std::uint8_t { all, without_leases };
+
+std::vector<GpuView> views(const ledger::Ledger& ledger, Show show = Show::all) {
   std::vector<GpuView> all;
   const auto conflicts = ledger.conflicts();
   const auto foreign = ledger.foreign();
@@ -34,7 +36,9 @@ std::vector<GpuView> views(const ledger::Ledger& ledger) {
     GpuView view{.gpu = *use.gpu, .leases_used = use.leases, .exclusive = use.exclusive,
                  .leases = {}, .conflicts = {}, .foreign = {}};
     const auto& id = use.gpu->info.id;
-    for (const auto* lease : ledger.live_on(id)) view.leases.push_back(*lease);
+    if (show == Show::all) {
+      for (const auto* lease : ledger.live_on(id)) view.leases.push_back(*lease);
+    }
     for (const auto* conflict : conflicts) {
       if (std::ranges::contains(conflict->gpus, id)) view.conflicts.push_back(*conflict);
     }
@@ -276,6 +280,14 @@ void Service::leases(const std::function<bool(const model::Lease&)>& keep,
 void Service::gpus(std::move_only_function<void(std::vector<GpuView>)> reply) {
   state_->core.after_commit([all = views(state_->core.ledger()),
                              reply = std::move(reply)]() mutable { reply(std::move(all)); });
+}
+
+void Service::usage(std::move_only_function<void(Usage)> reply) {
+  Usage usage{.gpus = views(state_->core.ledger(), Show::without_leases), .leases = {}};
+  for (const auto* lease : state_->core.ledger().live()) ++usage.leases[lease->state];
+  state_->core.after_commit([usage = std::move(usage), reply = std::move(reply)]() mutable {
+    reply(std::move(usage));
+  });
 }
 
 void Service::on_durable(std::function<void(const std::vector<model::Record>&)> tell) {

@@ -73,6 +73,8 @@ class Service {
   void leases(const std::function<bool(const model::Lease&)>& keep,
               std::move_only_function<void(std::vector<LeaseAnswer>)> reply);
   void gpus(std::move_only_function<void(std::vector<GpuView>)> reply);
+  // For metrics: copies no lease, however many there are.
+  void usage(std::move_only_function<void(Usage)> reply);
 
   // `tell` is called with the records of each batch once it is durable, before its answers. Once.
   void on_durable(std::function<void(const std::vector<model::Record>&)> tell);

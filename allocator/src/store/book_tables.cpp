@@ -3,6 +3,7 @@
 #include <array>
 #include <format>
 #include <limits>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -56,11 +57,29 @@ Result read_books(const Statement& row, std::optional<model::Contents>& into) {
   return {};
 }
 
-Result read_lease_row(const Statement& row, std::vector<model::Lease>& into) {
+// Names that many leases have, each kept once.
+struct Known {
+  std::set<model::HubName> hubs;
+  std::set<model::HostName> hosts;
+  std::set<model::Epoch> epochs;
+  std::set<model::GpuId> gpus;
+  std::set<model::SharedList<std::string>> capabilities;
+
+  void share(model::Lease& lease) {
+    lease.request.owner.hub = *hubs.insert(lease.request.owner.hub).first;
+    lease.request.capabilities = *capabilities.insert(lease.request.capabilities).first;
+    lease.host = *hosts.insert(lease.host).first;
+    lease.epoch = *epochs.insert(lease.epoch).first;
+    for (auto& gpu : lease.gpus) gpu = *gpus.insert(gpu).first;
+  }
+};
+
+Result read_lease_row(const Statement& row, Known& known, std::vector<model::Lease>& into) {
   const auto key = row.text(0);
   auto lease = read_lease(row.text(1));
   if (!lease) return bad_row("leases", key, lease.error());
   if (lease->id.str() != key) return bad_row("leases", key, "its body names " + lease->id.str());
+  known.share(*lease);
   into.push_back(*std::move(lease));
   return {};
 }
@@ -110,8 +129,9 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
   });
   if (!read) return std::unexpected(read.error());
   if (!found) return bad_row("books", "1", "missing");
+  Known known;
   read = each(db, "SELECT id, body FROM leases ORDER BY place",
-              [&](const Statement& row) { return read_lease_row(row, found->leases); })
+              [&](const Statement& row) { return read_lease_row(row, known, found->leases); })
              .and_then([&] {
                return each(db, "SELECT gpu, slots, label, drained FROM gpu_settings ORDER BY gpu",
                            [&](const Statement& row) {
@@ -221,7 +241,9 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
 
 Result BookTables::find_rows(Database& db) {
   const auto found = [&](const Statement& row) -> Result {
-    if (!rows_.emplace(row.text(1), Row{.place = row.number(0)}).second) {
+    const auto id = model::LeaseId::parse(row.text(1));
+    if (!id) return bad_row("leases", row.text(1), "is no lease's id");
+    if (!rows_.emplace(*id, Row{.place = row.number(0)}).second) {
       return bad_row("leases", row.text(1), "stands there twice");
     }
     next_place_ = row.number(0) + 1;
@@ -235,9 +257,9 @@ void BookTables::find_last(const model::Batch& batch) {
   row_of_.assign(batch.records.size(), nullptr);
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     if (const auto* lease = std::get_if<model::Lease>(&batch.records[i])) {
-      row_of_[i] = &rows_[lease->id.str()];
+      row_of_[i] = &rows_[lease->id];
     } else if (const auto* gone = std::get_if<model::LeaseForgotten>(&batch.records[i])) {
-      row_of_[i] = &rows_[gone->lease.str()];
+      row_of_[i] = &rows_[gone->lease];
     }
     if (row_of_[i] != nullptr) row_of_[i]->last = i;
   }
@@ -256,7 +278,7 @@ Result BookTables::write_all(const model::Batch& batch) {
   }
   for (const auto& record : batch.records) {
     if (const auto* gone = std::get_if<model::LeaseForgotten>(&record)) {
-      rows_.erase(gone->lease.str());
+      rows_.erase(gone->lease);
     }
   }
   statements_.books.bind(1, static_cast<std::int64_t>(batch.next_serial));

@@ -40,7 +40,7 @@ class BookTables {
 
   Statements statements_;
   // Kept here, not as an index in the file: that would double the work of every new lease.
-  boost::unordered_node_map<std::string, Row> rows_;
+  boost::unordered_node_map<model::LeaseId, Row, std::hash<model::LeaseId>> rows_;
   std::int64_t next_place_ = 1;
   std::vector<Row*> row_of_;       // of each record of the batch being written; null: no lease's
 };

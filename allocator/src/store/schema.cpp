@@ -128,7 +128,10 @@ std::expected<Database, Error> open_books(const std::filesystem::path& file,
   const auto version =
       db->execute("PRAGMA locking_mode=EXCLUSIVE").and_then([&] { return version_of(*db); });
   if (!version) return std::unexpected(version.error());
+  // Rows are written at the end and deleted at the front, nothing is read but at the start: a small
+  // cache (KiB) is enough.
   const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                                 "PRAGMA cache_size=-256;"
                                  "PRAGMA trusted_schema=OFF")
                          .and_then([&] { return bring_up(*db, *version, fresh_epoch); })
                          .and_then([&] { return flush_folder(file); });

@@ -15,9 +15,9 @@ model::Gpu gpu(const std::string& name, int index, int slots, bool present) {
 
 TEST(Metrics, CountWhatIsThere) {
   MetricsInput input;
-  input.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}, {}},
+  input.usage.gpus = {{gpu("GPU-a", 0, 2, true), 2, false, {}, {}, {}},
                 {gpu("GPU-b", 1, 4, false), 1, false, {}, {}, {}}};
-  input.leases[model::LeaseState::active] = 3;
+  input.usage.leases[model::LeaseState::active] = 3;
   input.checks = {{"store", true, ""}, {"runtime", false, "gone"}};
   input.counters.end_latency_count = 2;
   input.counters.end_latency_sum_ms = 1500;

@@ -165,7 +165,7 @@ TEST_F(SqliteStoreTest, AnOlderStoreIsBroughtUp) {
   ASSERT_TRUE(contents) << contents.error().message;
   auto expected = lease(1);
   expected.request.groups.clear();
-  expected.request.capabilities.clear();
+  expected.request.capabilities = {};
   expected.asked_at = model::Instant{1001};
   expected.granted_wall = expected.created_wall;
   EXPECT_EQ(show(*contents),
