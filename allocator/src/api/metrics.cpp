@@ -9,7 +9,7 @@
 
 namespace gpuhub::api {
 namespace {
-constexpr std::array<MetricKind, 28> kinds{{
+constexpr std::array<MetricKind, 30> kinds{{
     {"gpuhub_build_info", "gauge", "Always 1; the version stands in the label."},
     {"gpuhub_ready", "gauge", "1 if all checks are good: new leases are granted."},
     {"gpuhub_check_ok", "gauge", "1 if this check of /readyz is good."},
@@ -39,6 +39,8 @@ constexpr std::array<MetricKind, 28> kinds{{
     {"gpuhub_http_connections", "gauge", "Open connections."},
     {"gpuhub_http_requests_total", "counter", "HTTP requests."},
     {"gpuhub_http_connections_refused_total", "counter", "Connections over the limit."},
+    {"gpuhub_http_streams", "gauge", "Open event streams, which are connections too."},
+    {"gpuhub_http_streams_cut_total", "counter", "Streams ended because nobody read them."},
 }};
 
 // Text of a label's value.
@@ -180,6 +182,8 @@ std::string metrics_text(const MetricsInput& input) {
   to.one("gpuhub_http_connections", as_double(input.http.open));
   to.one("gpuhub_http_requests_total", as_double(input.http.requests));
   to.one("gpuhub_http_connections_refused_total", as_double(input.http.turned_away));
+  to.one("gpuhub_http_streams", as_double(input.http.streams));
+  to.one("gpuhub_http_streams_cut_total", as_double(input.http.streams_cut));
   return std::move(to.out);
 }
 

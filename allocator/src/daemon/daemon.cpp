@@ -226,9 +226,9 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   // What changes something is worth a line; who only looks would drown it.
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
   if (logs(level)) {
-    auto what = std::format("{} {} {}", request.role, request.method, request.target.path);
-    respond.observe([level, what = std::move(what)](int with) {
-      log(level, std::format("{}: {}", what, with));
+    auto what = request.role + ' ' + request.method + ' ' + request.target.path + ": ";
+    respond.observe([level, what = std::move(what)](int with) mutable {
+      log(level, what += std::to_string(with));
     });
   }
   api->handle(std::move(request), std::move(respond));

@@ -6,6 +6,7 @@
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <mutex>
@@ -54,14 +55,7 @@ class Gathering final : public spdlog::sinks::base_sink<std::mutex> {
   spdlog::memory_buf_t lines_;
 };
 
-// A message is one line, whatever a name in it holds.
-std::string one_line(std::string_view text) {
-  std::string out{text};
-  for (char& c : out) {
-    if ((c >= 0 && c < ' ') || c == 127) c = ' ';
-  }
-  return out;
-}
+bool is_control(char c) { return (c >= 0 && c < ' ') || c == 127; }
 }  // namespace
 
 void start_log(config::LogLevel least, config::LogFormat format) {
@@ -77,9 +71,18 @@ void start_log(config::LogLevel least, config::LogFormat format) {
 }
 
 void log(config::LogLevel level, std::string_view message) {
-  const std::string line =
-      as_json ? boost::json::serialize(boost::json::string{message}) : one_line(message);
-  spdlog::log(level_of(level), spdlog::string_view_t{line.data(), line.size()});
+  if (!logs(level)) return;
+  std::string line;
+  if (as_json) {
+    line = boost::json::serialize(boost::json::string{message});
+    message = line;
+  } else if (std::ranges::any_of(message, is_control)) {
+    // A message is one line, whatever a name in it holds.
+    line = message;
+    std::ranges::replace_if(line, is_control, ' ');
+    message = line;
+  }
+  spdlog::log(level_of(level), spdlog::string_view_t{message.data(), message.size()});
 }
 
 bool logs(config::LogLevel level) { return spdlog::should_log(level_of(level)); }

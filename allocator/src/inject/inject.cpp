@@ -135,7 +135,7 @@ void add_labels(Injection& out, const model::Lease& lease, std::span<const model
   const model::Owner& owner = lease.request.owner;
   out.labels[std::string{model::label_lease}] = lease.id.str();
   out.labels[std::string{model::label_owner}] =
-      std::format("{}/{}/{}", owner.hub.str(), label_text(owner.user), label_text(owner.server));
+      owner.hub.str() + '/' + label_text(owner.user) + '/' + label_text(owner.server);
   out.labels[std::string{model::label_gpus}] = uuids(gpus);
   out.labels[std::string{model::label_mode}] = model::to_string(lease.request.mode);
   out.labels[std::string{model::label_epoch}] = lease.epoch.str();
