@@ -10,6 +10,7 @@
 
 #include "api/events.hpp"
 #include "api/polls.hpp"
+#include "api/problem.hpp"
 #include "api/requests.hpp"
 #include "api/write.hpp"
 #include "config/config.hpp"
@@ -80,27 +81,26 @@ class Api {
   void renew(Call call);
   void release(Call call);
 
-  // What to bring into the lease's container; nullopt if it is not granted or active, or no way
-  // fits (then why).
-  std::optional<std::expected<inject::Injection, std::string>> injection(
-      const service::LeaseAnswer& answer) const;
+  // What to bring into the lease's container, or why no way fits; nullopt: it holds nothing.
+  std::optional<inject::Made> injection(const service::LeaseAnswer& answer) const;
   // The lease's JSON, with what to inject while it is granted or active.
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller) const;
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller,
             const inject::Injection* injection) const;
   void show(text::JsonText& out, const service::GpuView& view, const Caller& caller) const;
   http::Response gpus_answer(std::span<const service::GpuView> views, const Caller& caller) const;
-  // Answers a refusal; `groups` are of who asked.
   void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
   service::LeaseAnswer as_answer(const model::Lease& lease) const;
   Indices indices_of(std::span<const model::Lease> leases) const;
-  // The lease named in the path, if it is there and the caller's; else answers not-found.
+  // The lease in the path, if it is there and the caller's; else answers not-found.
   std::optional<model::LeaseId> own_lease(Call& call) const;
   void give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
   // Tells of the lease whenever it changes, until it has ended or the client has left.
   void follow(Call call, const model::LeaseId& id);
   struct Follower;
   void follow_on(std::shared_ptr<Follower> follower);
+  // Releases a grant that the caller can do nothing with, and says why.
+  void take_back(Call call, const model::LeaseId& lease, Problem which, const std::string& why);
   void give_granted(Call call, const service::LeaseAnswer& answer);
 
   service::Service& service_;

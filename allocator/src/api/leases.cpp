@@ -56,8 +56,7 @@ Indices Api::indices_of(std::span<const model::Lease> leases) const {
   return indices;
 }
 
-std::optional<std::expected<inject::Injection, std::string>> Api::injection(
-    const service::LeaseAnswer& answer) const {
+std::optional<inject::Made> Api::injection(const service::LeaseAnswer& answer) const {
   if (!injectable(answer.lease)) return std::nullopt;
   return inject::make(answer.lease, answer.gpus, facts_.machine);
 }
@@ -113,10 +112,28 @@ std::optional<model::LeaseId> Api::own_lease(Call& call) const {
   return std::nullopt;
 }
 
+// Who has waited gets his grant here: one that cannot be brought into a container is of no use to
+// him. It is taken back, or he asks again, while the engine has not said yet what it can do.
 void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer) {
   if (!answer) return refuse(call, answer.error(), {});
+  const auto made = injection(*answer);
+  const bool useless = made && !*made && answer->lease.state == model::LeaseState::granted;
+  if (useless && !call.caller.admin()) {
+    if (!facts_.machine.engine_known) {
+      return call.respond(problem(Problem::not_ready, made->error()));
+    }
+    return take_back(std::move(call), answer->lease.id, Problem::impossible, made->error());
+  }
   call.respond(json_answer(
-      200, [&](text::JsonText& out) { show(out, *answer, call.caller); }));
+      200, [&](text::JsonText& out) {
+        show(out, *answer, call.caller, made && *made ? &**made : nullptr);
+      }));
+}
+
+void Api::take_back(Call call, const model::LeaseId& lease, Problem which, const std::string& why) {
+  service_.release(lease, [call = std::move(call), which, why](const auto&) mutable {
+    call.respond(problem(which, why));
+  });
 }
 
 // A grant that no engine setting can bring into a container is taken back at once: the caller could
@@ -131,10 +148,7 @@ void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
         }));
   }
   const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
-  service_.release(answer.lease.id,
-                   [call = std::move(call), which, why = made->error()](const auto&) mutable {
-                     call.respond(problem(which, why));
-                   });
+  take_back(std::move(call), answer.lease.id, which, made->error());
 }
 
 void Api::ask(Call call) {

@@ -227,8 +227,9 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
   if (logs(level)) {
     auto what = request.role + ' ' + request.method + ' ' + request.target.path + ": ";
-    respond.observe([level, what = std::move(what)](int with) mutable {
+    respond.observe([this, level, what = std::move(what)](int with) mutable {
       log(level, what += std::to_string(with));
+      pump_at_turn_end();
     });
   }
   api->handle(std::move(request), std::move(respond));

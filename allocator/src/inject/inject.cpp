@@ -168,9 +168,7 @@ std::vector<std::string> as_arguments(const Injection& from) {
 }
 }  // namespace
 
-std::expected<Injection, std::string> make(const model::Lease& lease,
-                                           std::span<const model::Gpu> gpus,
-                                           const Machine& machine) {
+Made make(const model::Lease& lease, std::span<const model::Gpu> gpus, const Machine& machine) {
   Injection out;
   out.driver = "none";
   if (!gpus.empty()) {

@@ -43,10 +43,10 @@ struct Injection {
   std::vector<std::string> docker_run;        // the same as arguments of `docker run`
 };
 
-// `gpus`: those of the lease, in its order. Error: no way fits; one sentence with the remedy.
-std::expected<Injection, std::string> make(const model::Lease& lease,
-                                           std::span<const model::Gpu> gpus,
-                                           const Machine& machine);
+// Error: no way fits; one sentence with the remedy.
+using Made = std::expected<Injection, std::string>;
+// `gpus`: those of the lease, in its order.
+Made make(const model::Lease& lease, std::span<const model::Gpu> gpus, const Machine& machine);
 
 // `text` with all that must not stand in a label (braces, slashes, percent signs, commas, quotes,
 // control characters) written as %XX.

@@ -101,6 +101,19 @@ class Waiting(Case):
         # A revision that is not current any more is answered without waiting.
         self.assertEqual(self.it.get(target, self.it.hub).json["state"], "granted")
 
+    def test_a_grant_that_cannot_be_injected_is_taken_back(self) -> None:
+        _, container = self.full()
+        lease = self.waits("cy")
+        target = f"/v1/leases/{lease['id']}?wait=50&revision={lease['revision']}"
+        told = Background(lambda: self.it.get(target, self.it.hub))
+        bare = {"gpus": [{"uuid": "card-0"}, {"uuid": "card-1"}]}  # their nodes are not listed
+        self.assertEqual(call(self.it.admin, "PUT", "/v1/gpus", bare).status, 200)
+        self.engine.die(container, 0)
+        refused = told.get()
+        self.assertEqual((refused.status, refused.problem), (422, "impossible"))
+        self.assertIn("devices listed", refused.json["detail"])
+        self.assertEqual(self.it.lease(lease)["reason"], "cancelled")
+
     def test_a_long_poll_without_news_ends_with_its_time(self) -> None:
         self.full()
         lease = self.waits("cy")
