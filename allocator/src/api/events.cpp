@@ -8,10 +8,6 @@ namespace gpuhub::api {
 namespace {
 using text::JsonText;
 
-void write_gpus(JsonText& out, const std::vector<model::GpuId>& gpus) {
-  out.list("gpus", gpus, [&](const model::GpuId& gpu) { out.text_item(gpu.str()); });
-}
-
 struct EventText {
   std::string operator()(const model::Lease& lease) const {
     JsonText out;
@@ -20,12 +16,9 @@ struct EventText {
     out.text("user", lease.request.owner.user);
     out.text("server", lease.request.owner.server);
     out.text("state", to_string(lease.state));
-    out.text_or_null("reason",
-                     lease.reason ? std::optional{to_string(*lease.reason)} : std::nullopt);
-    write_gpus(out, lease.gpus);
-    out.text_or_null("container", lease.container ? std::optional<std::string_view>{
-                                                        lease.container->str()}
-                                                  : std::nullopt);
+    out.text_or_null("reason", lease.reason);
+    out.texts("gpus", lease.gpus);
+    out.text_or_null("container", lease.container);
     return sse("lease", std::move(out).finish());
   }
   std::string operator()(const model::LeaseForgotten&) const { return {}; }
@@ -48,7 +41,7 @@ struct EventText {
     JsonText out;
     out.text("container", conflict.container.str());
     out.text("name", conflict.name);
-    write_gpus(out, conflict.gpus);
+    out.texts("gpus", conflict.gpus);
     out.yes_no("ended", false);
     return sse("conflict", std::move(out).finish());
   }

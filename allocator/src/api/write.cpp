@@ -25,9 +25,6 @@ void write_owner(JsonText& out, const JsonKey& key, const model::Owner& owner) {
     out.text("server", owner.server);
   });
 }
-void write_texts(JsonText& out, const JsonKey& key, const std::vector<std::string>& from) {
-  out.list(key, from, [&](const std::string& one) { out.text_item(one); });
-}
 void write_strings(JsonText& out, const JsonKey& key,
                    const std::map<std::string, std::string>& from) {
   out.object(key, [&] {
@@ -57,7 +54,7 @@ struct WriteWant {
   void operator()(const model::WantAll&) const { out.yes_no("all", true); }
   void operator()(const model::WantNone&) const { out.yes_no("none", true); }
   void operator()(const model::WantGpus& want) const {
-    out.list("uuids", want.gpus, [&](const model::GpuId& gpu) { out.text_item(gpu.str()); });
+    out.texts("uuids", want.gpus);
   }
   void operator()(const model::WantPositions& want) const {
     out.list("positions", want.indices, [&](int index) { out.number_item(index); });
@@ -205,7 +202,7 @@ void write_injection(JsonText& out, const JsonKey& key, const inject::Injection&
       out.list("DeviceRequests", injection.device_requests, [&](const auto& request) {
         out.object_item([&] {
           out.text("Driver", request.driver);
-          write_texts(out, "DeviceIDs", request.device_ids);
+          out.texts("DeviceIDs", request.device_ids);
           if (request.driver != "nvidia") return;
           constexpr std::array<std::array<std::string_view, 1>, 1> any_gpu{{{"gpu"}}};
           out.list("Capabilities", any_gpu, [&](const auto& all_of) {
@@ -231,7 +228,7 @@ void write_injection(JsonText& out, const JsonKey& key, const inject::Injection&
     });
     write_strings(out, "environment", injection.environment);
     write_strings(out, "labels", injection.labels);
-    write_texts(out, "docker_run", injection.docker_run);
+    out.texts("docker_run", injection.docker_run);
   });
 }
 
@@ -263,18 +260,15 @@ void write_lease(JsonText& out, const service::LeaseAnswer& answer, const LeaseS
   out.text("request_id", lease.request.id.str());
   write_owner(out, "owner", lease.request.owner);
   out.text("state", model::to_string(lease.state));
-  out.text_or_null("reason", lease.reason ? std::optional{model::to_string(*lease.reason)}
-                                          : std::nullopt);
+  out.text_or_null("reason", lease.reason);
   out.number_or_null("exit_code", lease.exit_code);
   out.yes_no_or_null("oom_killed", lease.oom_killed);
   out.text("host", lease.host.str());
   out.object("wants", [&] { std::visit(WriteWant{out}, lease.request.want); });
   write_gpus(out, "gpus", answer.gpus);
   out.text("mode", model::to_string(lease.request.mode));
-  write_texts(out, "capabilities", lease.request.capabilities);
-  out.text_or_null("container", lease.container ? std::optional<std::string_view>{
-                                                      lease.container->str()}
-                                                : std::nullopt);
+  out.texts("capabilities", lease.request.capabilities);
+  out.text_or_null("container", lease.container);
   out.text("epoch", lease.epoch.str());
   out.text("revision", revision_of(answer));
   write_queue(out, "queue", answer, how);
@@ -324,9 +318,7 @@ void write_gpu(JsonText& out, const service::GpuView& view, const GpuShown& how)
     out.object_item([&] {
       out.text("container", conflict.container.str());
       out.text_or_null("name", shown(conflict.name));
-      out.text_or_null("lease", conflict.lease ? std::optional<std::string_view>{
-                                                     conflict.lease->str()}
-                                               : std::nullopt);
+      out.text_or_null("lease", conflict.lease);
       out.text("since", rfc3339(conflict.since));
     });
   });

@@ -87,17 +87,19 @@ void Books::put(const model::Lease& lease) {
     const bool ended_before = !row.lease->live();
     unindex(row.seq, *row.lease);
     *row.lease = lease;
-    if (!ended_before) index(row.seq, lease);
+    if (!ended_before) index(row);
     return;
   }
   const Seq seq = next_++;
   const Row row{seq, &leases_.emplace_hint(leases_.end(), seq, lease)->second};
   by_id_.set(lease.id, row);
   by_request_.set(lease.request.id, row);
-  index(seq, *row.lease);
+  index(row);
 }
 
-void Books::index(Seq seq, const model::Lease& lease) {
+void Books::index(const Row& row) {
+  const auto& [seq, at] = row;
+  const model::Lease& lease = *at;
   if (!lease.live()) {
     ended_.push_back(seq);
     history.add(lease);
@@ -115,9 +117,7 @@ void Books::index(Seq seq, const model::Lease& lease) {
     room.take(gpu, lease.request.mode);
   }
   if (lease.container) {
-    const bool alone = live_by_container_
-                           .try_emplace(*lease.container, Row{seq, by_id_.find(lease.id)->lease})
-                           .second;
+    const bool alone = live_by_container_.try_emplace(*lease.container, row).second;
     GPUHUB_ASSERT(alone);
   }
   if (lease.state == model::LeaseState::granted) unbound_.emplace(*lease.bind_expires_at, seq);

@@ -74,7 +74,7 @@ class Books {
     Seq seq = 0;
     model::Lease* lease = nullptr;
   };
-  void index(Seq seq, const model::Lease& lease);
+  void index(const Row& row);
   void unindex(Seq seq, const model::Lease& lease);
   model::Instant patience(Seq seq, const model::Lease& lease) const;
 

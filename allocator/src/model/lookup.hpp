@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <cstddef>
 #include <functional>
 #include <utility>
 
@@ -29,8 +28,6 @@ class Lookup {
   Value& operator[](const Key& key) { return entries_[key]; }  // valid until the next change
   void set(const Key& key, Value value) { entries_.insert_or_assign(key, std::move(value)); }
   bool erase(const Key& key) { return entries_.erase(key) > 0; }
-  bool contains(const Key& key) const { return entries_.contains(key); }
-  std::size_t size() const { return entries_.size(); }
   void clear() { entries_.clear(); }
 
  private:

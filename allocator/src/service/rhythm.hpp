@@ -30,8 +30,7 @@ class Rhythm {
   // `waiting` have come meanwhile, and wait for the next one.
   void ended(Time now, std::size_t waiting) {
     const Time took = now - began_;
-    flush_ = known_ ? (3 * flush_ + took) / 4 : took;
-    known_ = true;
+    flush_ = flush_.count() > 0 ? (3 * flush_ + took) / 4 : took;
     if (flush_ < long_flush || last_callers_ + waiting <= 2) return;
     expected_ = last_callers_ + waiting;
     until_ = now + flush_;
@@ -43,8 +42,7 @@ class Rhythm {
   }
 
  private:
-  bool known_ = false;
-  Time flush_{};                  // what one takes, smoothed
+  Time flush_{};                  // what one takes, smoothed; 0: not known yet
   Time began_{};
   Time until_{};                  // when the wait for those expected ends
   std::size_t expected_ = 0;      // 0: nobody

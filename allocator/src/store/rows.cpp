@@ -14,24 +14,6 @@ using text::JsonText;
 std::optional<std::int64_t> ms_of(const std::optional<model::WallTime>& at) {
   return at ? std::optional(at->ms) : std::nullopt;
 }
-// The text of an id or of an enum, where there is one.
-template <typename Kind>
-std::optional<std::string_view> text_of(const std::optional<Kind>& value) {
-  if (!value) return std::nullopt;
-  if constexpr (requires { value->str(); }) {
-    return value->str();
-  } else {
-    return model::to_string(*value);
-  }
-}
-template <typename Ids>
-void write_ids(JsonText& out, const JsonKey& key, const Ids& ids) {
-  out.list(key, ids, [&](const auto& id) { out.text_item(id.str()); });
-}
-void write_texts(JsonText& out, const JsonKey& key, const std::vector<std::string>& texts) {
-  out.list(key, texts, [&](const auto& text) { out.text_item(text); });
-}
-
 // Reads an int; what does not fit is wrong.
 std::optional<int> int_or_null(Fields& fields, const char* key) {
   const auto number = fields.number_or_null(key);
@@ -92,7 +74,7 @@ struct WriteWant {
   }
   void operator()(const model::WantGpus& want) const {
     out.text("kind", "gpus");
-    write_ids(out, "gpus", want.gpus);
+    out.texts("gpus", want.gpus);
   }
   void operator()(const model::WantPositions& want) const {
     out.text("kind", "positions");
@@ -132,10 +114,10 @@ void write_request(JsonText& out, const model::Request& request) {
     out.text("user", request.owner.user);
     out.text("server", request.owner.server);
   });
-  write_texts(out, "groups", request.groups);
+  out.texts("groups", request.groups);
   out.object("want", [&] { std::visit(WriteWant{out}, request.want); });
   out.text("mode", model::to_string(request.mode));
-  write_texts(out, "capabilities", request.capabilities);
+  out.texts("capabilities", request.capabilities);
   out.yes_no("wait", request.wait);
 }
 
@@ -198,8 +180,8 @@ std::string write_lease(const model::Lease& lease) {
   out.text("host", lease.host.str());
   out.text("epoch", lease.epoch.str());
   out.text("state", model::to_string(lease.state));
-  write_ids(out, "gpus", lease.gpus);
-  out.text_or_null("container", text_of(lease.container));
+  out.texts("gpus", lease.gpus);
+  out.text_or_null("container", lease.container);
   out.number("asked_at_ms", lease.asked_at.ms);
   out.number_or_null("queue_expires_at_ms", ms_of(lease.queue_expires_at));
   out.number_or_null("granted_at_ms", ms_of(lease.granted_at));
@@ -209,7 +191,7 @@ std::string write_lease(const model::Lease& lease) {
   out.number_or_null("granted_wall_ms", ms_of(lease.granted_wall));
   out.number_or_null("bound_wall_ms", ms_of(lease.bound_wall));
   out.number_or_null("ended_wall_ms", ms_of(lease.ended_wall));
-  out.text_or_null("reason", text_of(lease.reason));
+  out.text_or_null("reason", lease.reason);
   out.number_or_null("exit_code", lease.exit_code);
   out.yes_no_or_null("oom_killed", lease.oom_killed);
   return std::move(out).finish();
@@ -309,8 +291,8 @@ std::string write_conflict(const model::Conflict& conflict) {
   JsonText out;
   out.text("container", conflict.container.str());
   out.text("name", conflict.name);
-  out.text_or_null("lease", text_of(conflict.lease));
-  write_ids(out, "gpus", conflict.gpus);
+  out.text_or_null("lease", conflict.lease);
+  out.texts("gpus", conflict.gpus);
   out.number("since_wall_ms", conflict.since.ms);
   return std::move(out).finish();
 }

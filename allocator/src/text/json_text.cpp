@@ -94,13 +94,6 @@ void JsonText::null(const JsonKey& key) {
   name(key);
   text_ += "null";
 }
-void JsonText::text_or_null(const JsonKey& key, std::optional<std::string_view> value) {
-  if (value) {
-    text(key, *value);
-  } else {
-    null(key);
-  }
-}
 void JsonText::yes_no_or_null(const JsonKey& key, std::optional<bool> value) {
   if (value) {
     yes_no(key, *value);

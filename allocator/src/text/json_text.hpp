@@ -43,13 +43,12 @@ class JsonText {
   void null(const JsonKey& key);
   template <typename Number>
   void number_or_null(const JsonKey& key, const std::optional<Number>& value) {
-    if (value) {
-      number(key, *value);
-    } else {
-      null(key);
-    }
+    value ? number(key, *value) : null(key);
   }
-  void text_or_null(const JsonKey& key, std::optional<std::string_view> value);
+  template <typename Text>
+  void text_or_null(const JsonKey& key, const std::optional<Text>& value) {
+    value ? text(key, text_of(*value)) : null(key);
+  }
   void yes_no_or_null(const JsonKey& key, std::optional<bool> value);
 
   // What `fill` adds stands in an object of its own.
@@ -66,7 +65,11 @@ class JsonText {
     for (const auto& element : range) item(element);
     end(']');
   }
-  // The same as an element of a list.
+  template <typename Range>
+  void texts(const JsonKey& key, const Range& range) {
+    list(key, range, [this](const auto& one) { text_item(text_of(one)); });
+  }
+  // A list as an element of one.
   template <typename Range, typename Item>
   void list_item(const Range& range, const Item& item) {
     comma();
@@ -87,6 +90,13 @@ class JsonText {
   std::string finish() &&;
 
  private:
+  // Of a text, of an id, or of an enum (its to_string()).
+  template <typename Text>
+  static std::string_view text_of(const Text& value) {
+    if constexpr (requires { value.str(); }) return value.str();
+    else if constexpr (requires { to_string(value); }) return to_string(value);
+    else return value;
+  }
   void comma() {
     if (!first_) text_ += ',';
     first_ = false;
