@@ -8,8 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "config/notebook.hpp"
+#include "config/people.hpp"
 #include "model/gpu.hpp"
-#include "model/lease.hpp"
 #include "model/record.hpp"
 #include "model/units.hpp"
 
@@ -29,13 +30,16 @@ struct Hub {
   std::string name = "hub";
   std::string address = "127.0.0.1";  // an IP address; other than loopback only with [tls]
   int port = 8000;
+  std::string public_url;             // where people find it, if not at address and port
   std::vector<std::string> admins;
+  int named_servers = 3;              // per person, beside the unnamed one
   model::Duration start_timeout{120'000};  // < Allocator::bind_timeout
 };
 struct Tls {
   TlsMode mode = TlsMode::none;
   std::string certificate;  // of `files`: absolute paths on the host
   std::string key;
+  std::vector<std::string> proxies;   // of `behind_proxy`: whose X-Forwarded-For counts
 };
 struct Allocator {
   model::Duration bind_timeout{180'000};
@@ -73,24 +77,6 @@ struct Simulation {
   int gpus = 4;
   std::string model = "A100-40G";
 };
-struct Notebook {
-  std::string image;
-  std::optional<std::int64_t> memory_bytes;
-  std::optional<double> cpus;
-  std::optional<std::int64_t> shm_size_bytes;
-};
-struct Profile {
-  std::string slug;
-  std::string display_name;
-  std::string description;
-  model::Want gpus;  // WantCount, WantAll or WantNone
-  model::Mode mode = model::Mode::shared;
-  bool is_default = false;
-};
-struct Auth {
-  std::string method = "pam";
-};
-
 struct Config {
   Hub hub;
   Tls tls;
@@ -102,6 +88,7 @@ struct Config {
   Notebook notebook;
   std::vector<Profile> profiles;         // never empty
   Auth auth;
+  Spawner spawner;
 };
 
 // True for a driver capability that NVIDIA's toolkit knows; these are named by the second.

@@ -28,6 +28,11 @@ void check_together(Table& root, const Config& config) {
                     config.hub.address),
         "\"127.0.0.1\", or a [tls] section: certificate and key, self_signed or behind_proxy");
   }
+  if (config.auth.method == Method::oidc && config.hub.public_url.empty()) {
+    root.table("hub").fault("public_url", "missing, though auth.method is \"oidc\"",
+                            "where people find the hub, e.g. \"https://hub.example.org\": the "
+                            "provider sends them back there");
+  }
 }
 
 Config read_all(const toml::table* document, Reading& reading) {
@@ -43,8 +48,9 @@ Config read_all(const toml::table* document, Reading& reading) {
   Simulation simulation = read_simulation(root.table("simulation"));
   if (simulated) config.simulation = std::move(simulation);
   config.notebook = read_notebook(root.table("notebook"));
-  config.profiles = read_profiles(root);
+  config.profiles = read_profiles(root, config.notebook);
   config.auth = read_auth(root.table("auth"));
+  config.spawner = read_spawner(root.table("spawner"));
   check_together(root, config);
   root.finish();
   return config;

@@ -24,7 +24,6 @@ template <typename E, std::size_t N>
 std::span<const std::pair<std::string_view, E>> all(const Names<E, N>& names) {
   return names;
 }
-constexpr TextRule auth_rule{[](std::string_view t) { return t == "pam"; }, "\"pam\""};
 }  // namespace
 
 Hub read_hub(Table table) {
@@ -32,7 +31,9 @@ Hub read_hub(Table table) {
   take(hub.name, table.text("name", rules::hub_name));
   take(hub.address, table.text("address", rules::address));
   take(hub.port, table.integer("port", 1, 65535));
+  take(hub.public_url, table.text("public_url", rules::public_url));
   take(hub.admins, table.texts("admins", rules::account));
+  take(hub.named_servers, table.integer("named_servers", 0, 1000));
   take(hub.start_timeout, table.duration("start_timeout", "1s", "1h"));
   table.finish();
   return hub;
@@ -44,6 +45,10 @@ Tls read_tls(Table table) {
   take(tls.key, table.text("key", rules::host_path));
   const bool self_signed = table.boolean("self_signed").value_or(false);
   const bool behind_proxy = table.boolean("behind_proxy").value_or(false);
+  take(tls.proxies, table.texts("proxies", rules::address));
+  if (!tls.proxies.empty() && !behind_proxy) {
+    table.fault("proxies", "no reverse proxy is said to be there", "with behind_proxy = true");
+  }
   const bool files = table.has("certificate") || table.has("key");
   if (files) {
     table.required("certificate", "both certificate and key");
@@ -90,24 +95,6 @@ Local read_local(Table table) {
   take(local.group, table.text("group", rules::group));
   table.finish();
   return local;
-}
-
-Notebook read_notebook(Table table) {
-  Notebook notebook;
-  notebook.image = "gpuhub/notebook:" GPUHUB_VERSION;
-  take(notebook.image, table.text("image", rules::image));
-  notebook.memory_bytes = table.size("memory", "64MiB");
-  notebook.cpus = table.number("cpus", 0.01, 4096);
-  notebook.shm_size_bytes = table.size("shm_size", "1MiB");
-  table.finish();
-  return notebook;
-}
-
-Auth read_auth(Table table) {
-  Auth auth;
-  take(auth.method, table.text("method", auth_rule));
-  table.finish();
-  return auth;
 }
 
 }  // namespace gpuhub::config

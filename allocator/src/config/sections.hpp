@@ -19,8 +19,10 @@ Local read_local(Table table);
 Gpus read_gpus(Table table, bool simulated);
 Simulation read_simulation(Table table);
 Notebook read_notebook(Table table);
-std::vector<Profile> read_profiles(Table& root);
+// `notebook` names the images that profiles may offer.
+std::vector<Profile> read_profiles(Table& root, const Notebook& notebook);
 Auth read_auth(Table table);
+Spawner read_spawner(Table table);
 
 // Puts `value` in place if there is one.
 template <typename T, typename U>

@@ -1,4 +1,4 @@
-// [gpus], [simulation] and [[profiles]].
+// [gpus] and [simulation].
 #include <array>
 #include <format>
 #include <set>
@@ -19,8 +19,6 @@ constexpr std::array<std::pair<std::string_view, Driver>, 4> driver_names{
      {"devices", Driver::devices}}};
 constexpr std::array<std::pair<std::string_view, ForeignUse>, 2> foreign_names{
     {{"avoid", ForeignUse::avoid}, {"count", ForeignUse::count}}};
-constexpr std::array<std::pair<std::string_view, model::Mode>, 2> mode_names{
-    {{"shared", model::Mode::shared}, {"exclusive", model::Mode::exclusive}}};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 1> policy_names{
     {{"least_used", "least_used"}}};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> simulated_names{
@@ -93,41 +91,6 @@ void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
   gpus.listed.push_back(std::move(gpu));
 }
 
-Profile simple_profile(std::string slug, std::string name, model::Want gpus, bool is_default) {
-  return {std::move(slug), std::move(name), {}, std::move(gpus), model::Mode::shared, is_default};
-}
-
-void read_profile(Table& table, std::vector<Profile>& profiles, std::set<std::string>& slugs) {
-  Profile profile;
-  take(profile.slug, table.text("slug", rules::slug));
-  table.required("slug", std::string{rules::slug.allowed});
-  if (!profile.slug.empty() && !slugs.insert(profile.slug).second) {
-    table.fault("slug", std::format("\"{}\" stands here a second time", profile.slug),
-                "each slug once");
-  }
-  take(profile.display_name, table.text("display_name", rules::display_name));
-  if (profile.display_name.empty()) profile.display_name = profile.slug;
-  take(profile.description, table.text("description", rules::description));
-  const int most = static_cast<int>(model::gpus_max);
-  const int gpus = table.count_or_all("gpus", most).value_or(1);
-  table.required("gpus", std::format("0 to {}, or \"all\"", most));
-  if (gpus < 0) {
-    profile.gpus = model::WantAll{};
-  } else if (gpus == 0) {
-    profile.gpus = model::WantNone{};
-  } else {
-    profile.gpus = model::WantCount{gpus};
-  }
-  take(profile.mode, table.choice<model::Mode>("mode", mode_names));
-  profile.is_default = table.boolean("default").value_or(false);
-  for (const Profile& other : profiles) {
-    if (!profile.is_default || !other.is_default) continue;
-    table.fault("default", std::format("profile \"{}\" is the default already", other.slug),
-                "default = true in one profile");
-    break;
-  }
-  profiles.push_back(std::move(profile));
-}
 }  // namespace
 
 Gpus read_gpus(Table table, bool simulated) {
@@ -165,20 +128,6 @@ Simulation read_simulation(Table table) {
   take(simulation.model, table.choice<std::string_view>("model", simulated_names));
   table.finish();
   return simulation;
-}
-
-std::vector<Profile> read_profiles(Table& root) {
-  std::vector<Profile> profiles;
-  std::set<std::string> slugs;
-  root.tables("profiles", [&](Table& one) { read_profile(one, profiles, slugs); });
-  if (profiles.size() > profiles_max) {
-    root.fault("profiles", "too many profiles", std::format("up to {}", profiles_max));
-  }
-  if (profiles.empty()) {
-    profiles.push_back(simple_profile("one-gpu", "1 GPU", model::WantCount{1}, true));
-    profiles.push_back(simple_profile("no-gpu", "No GPU", model::WantNone{}, false));
-  }
-  return profiles;
 }
 
 }  // namespace gpuhub::config

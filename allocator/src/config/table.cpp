@@ -1,6 +1,7 @@
 #include "config/table.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <format>
 
 #include "config/nearest.hpp"
@@ -9,6 +10,25 @@
 
 namespace gpuhub::config {
 namespace {
+// "1-4": two whole numbers within 0..most, the first the smaller one.
+std::optional<Table::Counts> range_of(std::string_view text, int most) {
+  const auto dash = text.find('-');
+  if (dash == text.npos) return std::nullopt;
+  const auto number = [](std::string_view digits) -> std::optional<int> {
+    int value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
+      return std::nullopt;
+    }
+    return value;
+  };
+  const auto least = number(text.substr(0, dash));
+  const auto last = number(text.substr(dash + 1));
+  if (!least || !last || *least < 0 || *least >= *last || *last > most) return std::nullopt;
+  return Table::Counts{*least, *last};
+}
+
 std::string kind_of(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table: return "a table";
@@ -181,14 +201,18 @@ std::optional<std::int64_t> Table::size(std::string_view key, std::string_view l
   return std::nullopt;
 }
 
-std::optional<int> Table::count_or_all(std::string_view key, int most) {
+std::optional<Table::Counts> Table::counts_or_all(std::string_view key, int most) {
   const toml::node* node = known(key);
   if (node == nullptr) return std::nullopt;
   const auto number = node->value_exact<std::int64_t>();
-  if (number && *number >= 0 && *number <= most) return static_cast<int>(*number);
-  if (node->value_exact<std::string>() == "all") return -1;
+  if (number && *number >= 0 && *number <= most) {
+    return Counts{static_cast<int>(*number), static_cast<int>(*number)};
+  }
+  const auto text = node->value_exact<std::string>();
+  if (text == "all") return Counts{-1, -1};
+  if (const auto range = text ? range_of(*text, most) : std::nullopt) return range;
   wrong(*node, joined(key), shown(*node) + " is not allowed",
-        std::format("0 to {}, or \"all\"", most));
+        std::format("0 to {}, \"all\", or a range such as \"1-4\"", most));
   return std::nullopt;
 }
 

@@ -54,8 +54,12 @@ class Table {
   template <typename E>
   std::optional<E> choice(std::string_view key,
                           std::span<const std::pair<std::string_view, E>> names);
-  // A whole number in 0..most, or the word "all" (given as -1).
-  std::optional<int> count_or_all(std::string_view key, int most);
+  // A whole number in 0..most, the word "all" (given as -1 to -1), or a range such as "1-4".
+  struct Counts {
+    int least;
+    int most;
+  };
+  std::optional<Counts> counts_or_all(std::string_view key, int most);
 
   Table table(std::string_view key);
   // Calls `each` for every table of the array `key`.

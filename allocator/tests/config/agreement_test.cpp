@@ -57,14 +57,14 @@ TEST(Template, ParsesAsItIs) {
 TEST(Template, ParsesWithEveryCommentedLineInUse) {
   const std::string text = with_source_listed(make_template({}));
   // One way of TLS at a time.
-  EXPECT_EQ(faults(uncommented(text, std::regex{"self_signed|behind_proxy"})), "");
-  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|behind_proxy"})), "");
-  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|self_signed"})), "");
+  EXPECT_EQ(faults(uncommented(text, std::regex{"self_signed|behind_proxy|proxies|allow_all|sign_up"})), "");
+  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|behind_proxy|proxies|allow_all|sign_up"})), "");
+  EXPECT_EQ(faults(uncommented(text, std::regex{"certificate =|key =|self_signed|allow_all|sign_up"})), "");
 }
 
 TEST(Template, ShowsTheDefaults) {
   const auto shown = read(uncommented(with_source_listed(make_template({})),
-                                      std::regex{"certificate =|key =|behind_proxy"}), "f");
+                                      std::regex{"certificate =|key =|behind_proxy|proxies|allow_.*|sign_up"}), "f");
   ASSERT_TRUE(shown);
   const auto plain = read("", "f");
   EXPECT_EQ(shown->allocator.bind_timeout, plain->allocator.bind_timeout);
@@ -84,6 +84,14 @@ TEST(Template, ShowsTheDefaults) {
   EXPECT_EQ(shown->local.enabled, plain->local.enabled);
   EXPECT_EQ(shown->local.group, plain->local.group);
   EXPECT_EQ(shown->notebook.image, plain->notebook.image);
+  EXPECT_EQ(shown->notebook.limits.pids, plain->notebook.limits.pids);
+  EXPECT_EQ(shown->hub.named_servers, plain->hub.named_servers);
+  EXPECT_EQ(shown->auth.failures_per_name, plain->auth.failures_per_name);
+  EXPECT_EQ(shown->auth.failures_per_address, plain->auth.failures_per_address);
+  EXPECT_EQ(shown->auth.failures_window, plain->auth.failures_window);
+  EXPECT_EQ(shown->spawner.kind, plain->spawner.kind);
+  EXPECT_EQ(shown->spawner.homes, plain->spawner.homes);
+  EXPECT_EQ(shown->spawner.missing_home, plain->spawner.missing_home);
 }
 
 TEST(Template, HoldsEveryKey) {

@@ -93,8 +93,8 @@ method = "pam"
   EXPECT_EQ(gpu.mounts, (std::vector<model::BindMount>{{"/x", "/y", true}, {"/v", "/w", false}}));
   EXPECT_EQ(gpu.slots, 4);
   EXPECT_EQ(config->gpus.overrides[0].label, "old");
-  EXPECT_EQ(config->notebook.memory_bytes, 2LL << 30);
-  EXPECT_EQ(config->notebook.cpus, 2.0);
+  EXPECT_EQ(config->notebook.limits.memory_bytes, 2LL << 30);
+  EXPECT_EQ(config->notebook.limits.cpus, 2.0);
   EXPECT_TRUE(std::holds_alternative<model::WantAll>(config->profiles[0].gpus));
   EXPECT_EQ(config->profiles[0].mode, model::Mode::exclusive);
 }
@@ -106,7 +106,7 @@ TEST(Read, UnknownKeysAreNamedWithTheirPlaceAndTheNearestKnownOne) {
             "watchers\n");
   EXPECT_EQ(faults("[gpu]\nslots = 2\n"),
             "f:1:2: gpu: unknown key; did you mean \"gpus\"?; allowed: allocator, auth, gpus, hub, "
-            "local, notebook, profiles, queue, simulation, tls\n");
+            "local, notebook, profiles, queue, simulation, spawner, tls\n");
 }
 
 TEST(Read, AllFaultsAreToldInTheOrderOfTheFile) {
@@ -114,7 +114,8 @@ TEST(Read, AllFaultsAreToldInTheOrderOfTheFile) {
             "f:2:8: hub.port: 0 is out of range; allowed: 1 to 65535\n"
             "f:4:9: gpus.slots: 65 is out of range; allowed: 1 to 64\n"
             "f:5:10: gpus.policy: \"fair\" is not known here; allowed: \"least_used\"\n"
-            "f:7:10: auth.method: 1 is not a text in quotes; allowed: \"pam\"\n");
+            "f:7:10: auth.method: 1 is not known here; allowed: \"pam\", \"sssd\", \"ldap\", "
+            "\"freeipa\", \"ad\", \"oidc\", \"native\"\n");
 }
 
 TEST(Read, BrokenTomlIsOneFaultWithItsPlace) {
