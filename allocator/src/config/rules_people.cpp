@@ -23,7 +23,9 @@ bool is_plain_ascii(std::string_view t, std::size_t most) {
     return c > ' ' && c <= '~' && !barred.contains(c);
   });
 }
-bool good_text(std::string_view t, std::size_t most) { return !t.empty() && is_plain_text(t, most); }
+bool good_text(std::string_view t, std::size_t most) {
+  return !t.empty() && is_plain_text(t, most);
+}
 
 bool good_server(std::string_view t) {
   return !t.empty() && t.size() <= 253 && is_word(t.front()) && is_word(t.back()) &&

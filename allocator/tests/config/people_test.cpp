@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[auth]\nmethod = 'oidc'\n", "f:1:1: auth: method \"oidc\" knows many people"},
         Bad{ldap + "allow_all = true\n", "f:1:1: auth.directory.servers: missing"},
         Bad{ldap + "allow_all = true\n", "f:1:1: auth.directory.base: missing"},
-        Bad{ldap + "allow_all = true\nallowed_users = ['a']\n", "f:3:13: auth.allow_all: everybody"},
+        Bad{ldap + "allow_all = true\nallowed_users = ['a']\n", "f:3:13: auth.allow_all: every"},
         Bad{"[auth]\nallow_all = true\nallowed_groups = ['a']\n", "f:2:13: auth.allow_all: every"},
         Bad{"[auth]\nsign_up = true\n", "f:2:11: auth.sign_up: method \"pam\" has accounts made"},
         Bad{"[auth]\nallowed_groups = ['']", "f:2:19: auth.allowed_groups[0]: \"\" is not allowed"},
