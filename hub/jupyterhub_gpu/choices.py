@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from dockerspawner import DockerSpawner
-from traitlets import Bool, Float, List, Unicode, default
+from traitlets import Bool, Dict, Float, List, Unicode, default
 
 from . import profiles
 from .allocator import AllocatorClient, AllocatorError
+from .profile_form import render_form
 from .words import Refusal, last_end
 
 FORM_PATIENCE_S = 0.0
@@ -28,8 +29,15 @@ class ProfileChoice(DockerSpawner):
     profile_list: List[Any] = List(
         config=True,
         help="""What people may choose: dicts with `slug`, `display_name`, `description`,
-        `gpus` (`{"count": 1}`, `{"all": True}` or `{"none": True}`), `mode` (`shared` or
-        `exclusive`) and `default`. At least one. Since 0.1.""",
+        `gpus` (`{"count": 1}`, `{"all": True}`, `{"none": True}` or `{"range": [1, 4]}`), `mode`
+        (`shared` or `exclusive`), `default`, `groups` (whose members may choose it; empty:
+        everybody), `images` (to choose from) and limits: `memory_bytes`, `cpus`,
+        `shm_size_bytes`, `pids`. At least one. Since 0.1.""",
+    )
+    notebook_limits: Dict[str, Any] = Dict(
+        config=True,
+        help="Limits of every container, where its profile says nothing: `memory_bytes`, `cpus`, "
+        "`shm_size_bytes`, `pids`. Default: none. Since 0.1.",
     )
     allocator_patience = Float(
         15.0,
@@ -44,6 +52,12 @@ class ProfileChoice(DockerSpawner):
         "own `[queue]` has the last word. Default: True. Since 0.1.",
     )
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._configured = {
+            name: getattr(self, name) for name in ("image", "mem_limit", "cpu_limit")
+        }
+
     @property
     def allocator(self) -> AllocatorClient:
         return AllocatorClient(self.allocator_socket, patience_s=self.allocator_patience)
@@ -51,6 +65,11 @@ class ProfileChoice(DockerSpawner):
     @property
     def offered(self) -> list[profiles.Profile]:
         return [profiles.Profile.parse(item) for item in self.profile_list]
+
+    @property
+    def group_names(self) -> list[str]:
+        """The person's groups, as of the log-in or its refresh."""
+        return sorted(group.name for group in self.user.groups)
 
     @default("options_form")
     def _default_options_form(self) -> Any:
@@ -67,35 +86,69 @@ class ProfileChoice(DockerSpawner):
             note = last_end(ended)
         except AllocatorError as error:
             self.log.warning("The start form could not be filled: %s", error)
-        offered = self.offered
-        try:
-            chosen = profiles.choose(offered, self.user_options)
-        except profiles.BadOptions:
-            chosen = profiles.default_profile(offered)
-        return profiles.render_form(offered, chosen.slug, gpus, note, waits=self.wait_in_line)
+        mine = [profile for profile in self.offered if profile.is_for(self.group_names)]
+        return render_form(mine, self._last_choice(), gpus, note, waits=self.wait_in_line)
+
+    def _last_choice(self) -> profiles.Choice | None:
+        tried: tuple[Any, ...] = (self.user_options, {})
+        for options in tried:
+            try:
+                return profiles.choose(self.offered, options, self.group_names)
+            except profiles.BadOptions:
+                continue
+        return None
 
     @default("options_from_form")
     def _options_from_form(self) -> Any:
         return self._checked_form
 
-    def _checked_form(self, form: dict[str, Any]) -> dict[str, str]:
+    def _checked_form(self, form: dict[str, Any]) -> dict[str, Any]:
         try:
-            return profiles.options_from_form(self.offered, form)
+            return profiles.options_from_form(self.offered, form, self.group_names)
         except profiles.BadOptions as error:
-            raise Refusal(str(error), reason="bad-options", status_code=400) from error
+            raise _refused(error) from error
 
     @default("apply_user_options")
     def _default_apply_user_options(self) -> Any:
         return _choose_for
 
-    def choose(self, options: Any) -> profiles.Profile:
-        """Check options, from the form or the API. Raises Refusal (400)."""
+    def choose(self, options: Any) -> profiles.Choice:
+        """Check options, from the form or the API. Raises Refusal (400; 403: not for this person)."""
         try:
-            return profiles.choose(self.offered, options)
+            return profiles.choose(self.offered, options, self.group_names)
         except profiles.BadOptions as error:
             # else the hub would start with the same bad options next time
             self.orm_spawner.user_options = {}
-            raise Refusal(str(error), reason="bad-options", status_code=400) from error
+            raise _refused(error) from error
+
+    async def check_allowed(self, image: str) -> str:
+        """DockerSpawner's own check of an image that was chosen: again, only what is on offer."""
+        if not any(image in profile.images for profile in self.offered):
+            raise Refusal(f"There is no image {image!r}.", reason="bad-options", status_code=400)
+        return image
+
+    def limits_of(self, choice: profiles.Choice) -> profiles.Limits:
+        return choice.profile.limits.over(profiles.Limits.parse(self.notebook_limits))
+
+    def apply(self, choice: profiles.Choice) -> None:
+        """Set what DockerSpawner reads itself; the rest comes when the container is created."""
+        limits = self.limits_of(choice)
+        self.image = choice.image or self._configured["image"]
+        self.mem_limit = limits.memory_bytes or self._configured["mem_limit"]
+        self.cpu_limit = limits.cpus or self._configured["cpu_limit"]
+
+
+def add_limits(limits: profiles.Limits, host_config: dict[str, Any]) -> None:
+    """Into a host config in the engine's own names, where an admin's settings say nothing."""
+    for key, value in (("PidsLimit", limits.pids), ("ShmSize", limits.shm_size_bytes)):
+        if value and not host_config.get(key):
+            host_config[key] = value
+
+
+def _refused(error: profiles.BadOptions) -> Refusal:
+    if isinstance(error, profiles.NotForYou):
+        return Refusal(str(error), reason="not-for-you", status_code=403)
+    return Refusal(str(error), reason="bad-options", status_code=400)
 
 
 async def _form_of(spawner: ProfileChoice) -> str:

@@ -28,7 +28,7 @@ from .allocator import (
 from .choices import ProfileChoice
 from .engine import ENGINE_ERRORS, EngineTruth, StillThere, explain
 from .lease import BEFORE_START, ConflictingConfig, Lease, Owner
-from .profiles import Profile
+from .profiles import Choice
 from .shutdown import Shutdown
 from .story import Story
 from .waiting import leave_line
@@ -73,15 +73,15 @@ class Leasing(ProfileChoice, EngineTruth):
 
     # --- taking one -----------------------------------------------------------------------------
 
-    async def take_lease(self, profile: Profile) -> Lease:
+    async def take_lease(self, choice: Choice) -> Lease:
         """A granted lease, after a wait in line if need be. Raises Refusal or AllocatorError.
 
         A cancelled ask is given back, unless it is the hub itself that ends: then the place in
         line is kept, and taken up again by the next hub (see `resume`).
         """
-        request = await self._request(profile)
+        request = await self._request(choice)
         fresh = request["request_id"]
-        earlier = await self._earlier_request(profile)
+        earlier = await self._earlier_request(choice)
         request["request_id"] = earlier or fresh
         while True:
             lease = await self._ask_until_answered(request)
@@ -91,7 +91,7 @@ class Leasing(ProfileChoice, EngineTruth):
                 continue
             if lease.state == "queued":
                 try:
-                    lease = await self._stand_in_line(lease, profile.display_name)
+                    lease = await self._stand_in_line(lease, choice.display_name)
                 except NotFound:
                     # a lost store forgets the line, by design
                     self.story.tell("The line was lost; you are put in line again")
@@ -99,24 +99,23 @@ class Leasing(ProfileChoice, EngineTruth):
                     continue
             return lease
 
-    async def _request(self, profile: Profile) -> dict[str, Any]:
-        groups = sorted(group.name for group in self.user.groups)
+    async def _request(self, choice: Choice) -> dict[str, Any]:
         return {
             # unique over all hubs, attempts and restarts: only a repetition may have the same
             "request_id": f"{self.hub_name}:{uuid.uuid4().hex}",
-            "owner": {"user": self.user.name, "server": self.name, "groups": groups},
-            "gpus": dict(profile.gpus),
-            "mode": profile.mode,
+            "owner": {"user": self.user.name, "server": self.name, "groups": self.group_names},
+            "gpus": dict(choice.gpus),
+            "mode": choice.mode,
             "wait": self.wait_in_line,
         }
 
-    async def _earlier_request(self, profile: Profile) -> str | None:
+    async def _earlier_request(self, choice: Choice) -> str | None:
         """The request of this server that a hub before this one left in line or just granted.
 
         Only with the same wants; else the new request replaces it.
         """
         for lease in await self.allocator.leases("live", self.user.name, self.name):
-            same = lease.wants == profile.gpus and lease.mode == profile.mode
+            same = lease.wants == choice.gpus and lease.mode == choice.mode
             if lease.state in BEFORE_START and same and lease.owner == self.owner:
                 return lease.request_id
         return None

@@ -20,6 +20,7 @@ from traitlets import Integer, default
 
 from . import profiles
 from .allocator import AllocatorError, NotFound
+from .choices import add_limits
 from .engine import ENGINE_ERRORS, StillThere, env_of, is_running, labels_of
 from .lease import Lease, add_lease
 from .leasing import Leasing
@@ -47,7 +48,7 @@ class GpuMixin(Leasing):
         super().__init__(**kwargs)
         self._lease: Lease | None = None
         self._adopted: dict[str, Any] | None = None
-        self._profile: profiles.Profile | None = None
+        self._choice: profiles.Choice | None = None
         self._interrupted = False
 
     @property
@@ -78,19 +79,20 @@ class GpuMixin(Leasing):
         self.story.clear()
         self._interrupted = False
         self._lease = self._adopted = None
-        self._profile = self.choose(self.user_options)
+        self._choice = self.choose(self.user_options)
+        self.apply(self._choice)
         self._refuse_crowd()
         with self._interruptible():
             await maybe_future(super().run_pre_spawn_hook())
-            with self.in_words(self._profile.display_name):
-                await self._prepare(self._profile)
+            with self.in_words(self._choice.display_name):
+                await self._prepare(self._choice)
 
-    async def _prepare(self, profile: profiles.Profile) -> None:
-        await self._clear_the_way(profile)
+    async def _prepare(self, choice: profiles.Choice) -> None:
+        await self._clear_the_way(choice)
         if self._adopted is None:
             # left from an earlier server whose release did not get through
             await self.release(self.lease_id)
-            self._lease = await self.take_lease(profile)
+            self._lease = await self.take_lease(choice)
             self.story.tell(_granted_in_words(self._lease), progress=40)
 
     def _refuse_crowd(self) -> None:
@@ -107,7 +109,7 @@ class GpuMixin(Leasing):
             refusal.headers = {"Retry-After": CROWD_RETRY_S}
             raise refusal
 
-    async def _clear_the_way(self, profile: profiles.Profile) -> None:
+    async def _clear_the_way(self, choice: profiles.Choice) -> None:
         found = await self.inspect(self.object_name)
         if not found:
             return
@@ -115,7 +117,7 @@ class GpuMixin(Leasing):
             text = f"The name of your server's container, {self.object_name}, is another hub's."
             raise Refusal(text, reason="name-taken", status_code=409)
         self.object_id = found["Id"]
-        if await self._may_adopt(found, profile):
+        if await self._may_adopt(found, choice):
             self.log.info("Adopting container %s of %s", found["Id"][:12], self._log_name)
             self.story.tell("Your previous server still runs; going back to it")
             self._adopted = found
@@ -125,20 +127,21 @@ class GpuMixin(Leasing):
         await self.remove_for_good(found["Id"], self.removal_timeout, grace=is_running(found))
         self.object_id = ""
 
-    async def _may_adopt(self, found: dict[str, Any], profile: profiles.Profile) -> bool:
+    async def _may_adopt(self, found: dict[str, Any], choice: profiles.Choice) -> bool:
         """Only what is surely this server, with what was asked for now."""
         labels = labels_of(found)
         if not is_running(found) or not env_of(found).get(TOKEN):
             return False
-        if labels.get("gpuhub.profile") != profile.slug or not labels.get("gpuhub.lease"):
+        if labels.get("gpuhub.profile") != choice.slug or not labels.get("gpuhub.lease"):
+            return False
+        if choice.image and (found.get("Config") or {}).get("Image") != choice.image:
             return False
         try:
             lease = await self.allocator.lease(labels["gpuhub.lease"])
         except NotFound:
             return False
-        return (
-            lease.state == "active" and lease.owner == self.owner and lease.container == found["Id"]
-        )
+        same = lease.owner == self.owner and lease.container == found["Id"]
+        return lease.state == "active" and same and lease.wants == choice.gpus
 
     # --- start: inject, bind --------------------------------------------------------------------
 
@@ -151,7 +154,7 @@ class GpuMixin(Leasing):
             raise AssertionError("start() without the pre-spawn step: there is no lease")
         lease = self._lease
         try:
-            asked_for = self._profile.display_name if self._profile else ""
+            asked_for = self._choice.display_name if self._choice else ""
             with self._interruptible(), self.in_words(asked_for):
                 return await super().start()
         except asyncio.CancelledError:
@@ -163,10 +166,11 @@ class GpuMixin(Leasing):
     def docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """As DockerSpawner's; what is created gets what the lease grants."""
         if method == "create_container":
-            if self._lease is None or self._profile is None:
+            if self._lease is None or self._choice is None:
                 raise AssertionError("a container without a lease")
             kwargs = add_lease(self._lease, kwargs)
-            kwargs["labels"] |= {"gpuhub.notebook": "1", "gpuhub.profile": self._profile.slug}
+            kwargs["labels"] |= {"gpuhub.notebook": "1", "gpuhub.profile": self._choice.slug}
+            add_limits(self.limits_of(self._choice), kwargs["host_config"])
         return super().docker(method, *args, **kwargs)
 
     async def start_object(self) -> None:

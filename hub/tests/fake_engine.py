@@ -86,6 +86,7 @@ class FakeEngine:
             "Id": ident,
             "Name": kwargs["name"],
             "Config": {
+                "Image": kwargs.get("image"),
                 "Labels": dict(kwargs.get("labels") or {}),
                 "Env": [f"{key}={value}" for key, value in kwargs["environment"].items()],
             },

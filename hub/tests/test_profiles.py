@@ -3,14 +3,15 @@
 import pytest
 from bs4 import BeautifulSoup
 
+from jupyterhub_gpu.profile_form import free_gpus, render_form
 from jupyterhub_gpu.profiles import (
     BadOptions,
+    Limits,
+    NotForYou,
     Profile,
     choose,
     default_profile,
-    free_gpus,
     options_from_form,
-    render_form,
 )
 
 
@@ -106,7 +107,8 @@ def test_room(gpus, shared, exclusive):
 
 def test_the_form_can_be_used_without_seeing_it():
     page = BeautifulSoup(
-        render_form(OFFERED, "one", [gpu(0), gpu(1)], "It <died>.", waits=False), "html.parser"
+        render_form(OFFERED, choose(OFFERED, {}), [gpu(0), gpu(1)], "It <died>.", waits=False),
+        "html.parser",
     )
     assert page.legend
     for button in page.find_all("input"):
@@ -120,14 +122,107 @@ def test_the_form_can_be_used_without_seeing_it():
 
 
 def test_the_form_without_an_allocator():
-    page = render_form(OFFERED, "one", None, "", waits=True)
+    page = render_form(OFFERED, choose(OFFERED, {}), None, "", waits=True)
     assert "does not answer" in page
     assert "Not free" not in page
     assert 'role="status"' not in page
 
 
 def test_the_form_says_where_one_would_wait():
-    page = render_form(OFFERED, "one", [gpu(0), gpu(1)], "", waits=True)
+    page = render_form(OFFERED, choose(OFFERED, {}), [gpu(0), gpu(1)], "", waits=True)
     assert "Not free now (needs 2, 1 with room). You would wait in line." in page
     too_big = [profile("many", {"count": 3})]
-    assert "wait" not in render_form(too_big, "many", [gpu(1), gpu(1)], "", waits=True)
+    assert "wait" not in render_form(too_big, None, [gpu(1), gpu(1)], "", waits=True)
+
+
+RICH = [
+    profile("some", {"range": [1, 4]}),
+    profile("big", {"count": 1}, groups=["vision", "robots"], images=["torch:1", "jax:2"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("told", "gpus"),
+    [
+        ({}, {"count": 1}),
+        ({"profile": "some", "gpus": 4}, {"count": 4}),
+        ({"gpus": 2}, {"count": 2}),
+    ],
+)
+def test_a_number_of_gpus_may_be_chosen(told, gpus):
+    choice = choose(RICH, told)
+    assert choice.gpus == gpus
+    assert choose(RICH, choice.options) == choice
+    assert choice.display_name.startswith(f"SOME ({gpus['count']} GPU")
+
+
+def test_a_range_from_nought_may_mean_none():
+    assert choose([profile("x", {"range": [0, 2]})], {}).gpus == {"none": True}
+
+
+@pytest.mark.parametrize("number", [0, 5, -1, 1.0, "2", True, None, [1], 10**9])
+def test_a_number_outside_the_limits_is_refused(number):
+    with pytest.raises(BadOptions, match="1 to 4"):
+        choose(RICH, {"profile": "some", "gpus": number})
+
+
+def test_a_profile_is_for_its_groups_only():
+    assert choose(RICH, {"profile": "big"}, ["robots"]).slug == "big"
+    for groups in ([], ["vision2"], ["Vision"]):
+        with pytest.raises(NotForYou, match="members of “vision” or “robots”"):
+            choose(RICH, {"profile": "big"}, groups)
+    with pytest.raises(NotForYou, match="No profile is open to you"):
+        choose(RICH[1:], {}, ["others"])
+    with pytest.raises(BadOptions, match="On offer: some"):
+        choose(RICH, {"profile": "nope"})
+
+
+def test_an_image_is_one_of_the_profiles():
+    assert choose(RICH, {"profile": "big"}, ["vision"]).image == "torch:1"
+    assert choose(RICH, {"profile": "big", "image": "jax:2"}, ["vision"]).image == "jax:2"
+    for image in ("evil:1", "torch", "", None, ["jax:2"], {}):
+        with pytest.raises(BadOptions, match="On offer: torch:1, jax:2"):
+            choose(RICH, {"profile": "big", "image": image}, ["vision"])
+    with pytest.raises(BadOptions, match="Unknown option: image"):
+        choose(RICH, {"profile": "some", "image": "jax:2"}, ["vision"])
+
+
+def test_the_forms_fields_of_other_profiles_do_not_count():
+    form = {"profile": ["some"], "gpus-some": ["3"], "image-big": ["jax:2"]}
+    assert options_from_form(RICH, form) == {"profile": "some", "gpus": 3}
+    form["profile"] = ["big"]
+    told = options_from_form(RICH, form, ["vision"])
+    assert told == {"profile": "big", "image": "jax:2"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"profile": ["some"], "gpus-some": ["5"]},
+        {"profile": ["some"], "gpus-some": ["1e0"]},
+        {"profile": ["some"], "gpus-some": [" 1"]},
+        {"profile": ["some"], "gpus-some": ["٣"]},
+        {"profile": ["some"], "gpus-other": ["1"]},
+        {"profile": ["some"], "memory-some": ["1"]},
+        {"profile": ["big"]},
+    ],
+)
+def test_forms_that_ask_for_more_are_refused(form):
+    with pytest.raises(BadOptions):
+        options_from_form(RICH, form)
+
+
+def test_the_form_has_a_field_for_what_may_be_chosen():
+    chosen = choose(RICH, {"profile": "some", "gpus": 3}, ["vision"])
+    page = BeautifulSoup(render_form(RICH, chosen, None, "", waits=True), "html.parser")
+    number = page.find("input", type="number")
+    assert [number[key] for key in ("name", "min", "max", "value")] == ["gpus-some", "1", "4", "3"]
+    assert page.find("label", attrs={"for": "gpus-some"})
+    assert [each["value"] for each in page.find_all("option")] == ["torch:1", "jax:2"]
+    nothing = render_form([], None, [gpu(0)], "", waits=True)
+    assert "No profile is open to you" in nothing
+
+
+def test_limits_of_a_profile_win_where_they_are_set():
+    mine = Limits.parse({"memory_bytes": 5, "pids": None})
+    assert mine.over(Limits(1, 2.0, 3, 4)) == Limits(5, 2.0, 3, 4)
