@@ -7,8 +7,15 @@ from pathlib import Path
 
 from .auth import HostPAMAuthenticator
 from .spawner import GpuDockerSpawner, GpuMixin
+from .systemuser import GpuSystemUserSpawner
 
 TEMPLATES = Path(__file__).parent / "templates"  # pages that replace JupyterHub's own
 
-__all__ = ["TEMPLATES", "GpuDockerSpawner", "GpuMixin", "HostPAMAuthenticator"]
+__all__ = [
+    "TEMPLATES",
+    "GpuDockerSpawner",
+    "GpuMixin",
+    "GpuSystemUserSpawner",
+    "HostPAMAuthenticator",
+]
 __version__ = "0.1.0"

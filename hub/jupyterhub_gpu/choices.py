@@ -113,7 +113,7 @@ class ProfileChoice(DockerSpawner):
         return _choose_for
 
     def choose(self, options: Any) -> profiles.Choice:
-        """Check options, from the form or the API. Raises Refusal (400; 403: not for this person)."""
+        """Check options, by form or API. Raises Refusal (400; 403: not for this person)."""
         try:
             return profiles.choose(self.offered, options, self.group_names)
         except profiles.BadOptions as error:

@@ -6,12 +6,15 @@ DockerSpawner reads a 500 of the engine as "gone" and would let the hub give up 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlparse
 
 import requests
 from docker.errors import APIError, DockerException
 from dockerspawner import DockerSpawner
+
+from .files_in import packed, unpacked
 
 ENGINE_ERRORS = (DockerException, requests.exceptions.RequestException)
 STOP_GRACE_S = 10
@@ -45,6 +48,18 @@ class EngineTruth(DockerSpawner):
             if _status(error) == 404:
                 return None
             raise
+
+    async def read_file(self, container: str, path: str) -> bytes:
+        """A small file in a container. Raises ValueError, or one of ENGINE_ERRORS."""
+
+        def read() -> bytes:
+            return unpacked(self.client.get_archive(container, path)[0])
+
+        return await asyncio.wrap_future(self.executor.submit(read))
+
+    async def write_files(self, container: str, files: Mapping[str, bytes]) -> None:
+        """Put files (absolute path -> content) into a container. Raises one of ENGINE_ERRORS."""
+        await self.docker("put_archive", container, "/", packed(files))
 
     async def poll(self) -> Any:
         """As DockerSpawner, but an engine that does not answer changes nothing."""

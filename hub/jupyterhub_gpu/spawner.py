@@ -12,11 +12,12 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 from dockerspawner import DockerSpawner
 from jupyterhub.utils import maybe_future
-from traitlets import Integer, default
+from traitlets import Dict, Integer, default
 
 from . import profiles
 from .allocator import AllocatorError, NotFound
@@ -41,6 +42,11 @@ class GpuMixin(Leasing):
         help="How many servers may be starting at once, not counting those that wait in line; "
         "more are refused for now (429). 0: no limit. JupyterHub's own `concurrent_spawn_limit` "
         "counts those that wait too. Default: 100. Since 0.1.",
+    )
+    added_files: Dict[str, str] = Dict(
+        config=True,
+        help="Files put into every container before it starts: path there -> file of the hub, "
+        "readable for all, up to 4 MiB. Default: none. Since 0.1.",
     )
     _starters: ClassVar[weakref.WeakSet[GpuMixin]] = weakref.WeakSet()
 
@@ -84,8 +90,16 @@ class GpuMixin(Leasing):
         self._refuse_crowd()
         with self._interruptible():
             await maybe_future(super().run_pre_spawn_hook())
+            await self.prepare_person()
             with self.in_words(self._choice.display_name):
                 await self._prepare(self._choice)
+
+    async def prepare_person(self) -> None:
+        """What must be known of the person before a lease is asked for. Raises Refusal."""
+
+    async def files(self) -> dict[str, bytes]:
+        """What is put into the created container before it starts: absolute path -> content."""
+        return dict(zip(self.added_files, map(_read, self.added_files.values()), strict=True))
 
     async def _prepare(self, choice: profiles.Choice) -> None:
         await self._clear_the_way(choice)
@@ -164,8 +178,8 @@ class GpuMixin(Leasing):
             raise
 
     def docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """As DockerSpawner's; what is created gets what the lease grants."""
-        if method == "create_container":
+        """As DockerSpawner's; the server's container gets what the lease grants, no other does."""
+        if method == "create_container" and kwargs.get("name") == self.object_name:
             if self._lease is None or self._choice is None:
                 raise AssertionError("a container without a lease")
             kwargs = add_lease(self._lease, kwargs)
@@ -183,6 +197,8 @@ class GpuMixin(Leasing):
             await self.remove_for_good(self.object_id, self.removal_timeout, grace=False)
             self.object_id = ""
             raise
+        if files := await self.files():
+            await self.write_files(self.object_id, files)
         self.story.tell("Starting the container", progress=60)
         await super().start_object()
         self.story.tell("Waiting for the server to answer", progress=80)
@@ -273,6 +289,10 @@ class GpuMixin(Leasing):
     def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the start waits for, as it happens; at first what counts now."""
         return self.story.view()
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def _granted_in_words(lease: Lease) -> str:

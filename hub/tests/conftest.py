@@ -202,6 +202,7 @@ def settings(tmp_path: Path, allocator: FakeAllocator, name: str) -> Config:
     c.JupyterHub.bind_url = f"http://127.0.0.1:{free_port()}"
     c.JupyterHub.db_url = f"sqlite:///{tmp_path}/{name}.sqlite"
     c.JupyterHub.cookie_secret = b"c" * 32
+    c.CryptKeeper.keys = [b"k" * 32]
     c.JupyterHub.proxy_class = NoProxy
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.authenticator_class = Anybody

@@ -7,7 +7,9 @@ engine thread, as a real engine would). `calls` is what was asked, in order.
 from __future__ import annotations
 
 import http.server
+import io
 import itertools
+import tarfile
 import threading
 import time
 from collections import defaultdict
@@ -45,6 +47,9 @@ class FakeEngine:
         self.slow: dict[str, float] = {}
         self.calls: list[str] = []
         self.on_gone: list[Any] = []
+        self.gone: list[dict[str, Any]] = []  # containers that were there
+        self.exits: dict[str, int] = {}  # entrypoint -> code: such a container ends at once
+        self.files: dict[str, dict[str, bytes]] = {}  # what was put into a container
         self.keeps_removed_s = 0.0
         self._servers: dict[str, http.server.HTTPServer] = {}
 
@@ -59,6 +64,9 @@ class FakeEngine:
             if ref in (found["Id"], found["Name"]):
                 return found
         raise engine_error(404, f"No such container: {ref}")
+
+    def gone_of(self, prefix: str) -> list[dict[str, Any]]:
+        return [each for each in self.gone if each["Name"].startswith(prefix)]
 
     def shown(self) -> dict[str, str]:
         return {each["Name"]: each["State"]["Status"] for each in self.containers.values()}
@@ -89,6 +97,10 @@ class FakeEngine:
                 "Image": kwargs.get("image"),
                 "Labels": dict(kwargs.get("labels") or {}),
                 "Env": [f"{key}={value}" for key, value in kwargs["environment"].items()],
+                "User": kwargs.get("user"),
+                "WorkingDir": kwargs.get("working_dir"),
+                "Entrypoint": kwargs.get("entrypoint"),
+                "Cmd": kwargs.get("command"),
             },
             "HostConfig": dict(kwargs["host_config"]),
             "State": self._state("created"),
@@ -101,6 +113,10 @@ class FakeEngine:
     def start(self, ref: str) -> None:
         self._enter("start")
         found = self._find(ref)
+        code = self.exits.get((found["Config"]["Entrypoint"] or [""])[0])
+        if code is not None:
+            found["State"] = self._state("exited", code)
+            return
         address = found["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
         server = http.server.ThreadingHTTPServer((address, 8888), _Server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -117,6 +133,29 @@ class FakeEngine:
         if found["State"]["Running"] and not force:
             raise engine_error(409, "container is running")
         self.vanish(found["Id"])
+
+    def logs(self, ref: str) -> bytes:
+        self._find(ref)
+        return b"what it said"
+
+    def put_archive(self, ref: str, path: str, data: bytes) -> bool:
+        self._enter("put_archive")
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            members = {each.name: tar.extractfile(each) for each in tar if each.isfile()}
+        self.files[self._find(ref)["Id"]] = {
+            name: file.read() for name, file in members.items() if file
+        }
+        return True
+
+    def get_archive(self, ref: str, path: str) -> tuple[list[bytes], dict[str, Any]]:
+        """Every image has a root; as the engine, a tar with the file's last name."""
+        self._enter("get_archive")
+        content, out = b"root:x:0:\n", io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            entry = tarfile.TarInfo(path.rpartition("/")[2])
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+        return [out.getvalue()], {}
 
     # --- what happens to containers -------------------------------------------------------------
 
@@ -137,7 +176,8 @@ class FakeEngine:
 
     def _drop(self, ident: str) -> None:
         self._close(ident)
-        self.containers.pop(ident, None)
+        if (found := self.containers.pop(ident, None)) is not None:
+            self.gone.append(found)
         for tell in self.on_gone:
             tell(ident)
 

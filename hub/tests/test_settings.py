@@ -8,13 +8,36 @@ import pytest
 from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
-from jupyterhub_gpu import TEMPLATES, GpuDockerSpawner, HostPAMAuthenticator, resume, strays, watch
+from jupyterhub_gpu import (
+    TEMPLATES,
+    GpuDockerSpawner,
+    GpuSystemUserSpawner,
+    HostPAMAuthenticator,
+    configured,
+    profiles,
+    resume,
+    strays,
+    watch,
+)
+from jupyterhub_gpu.entrance import Entrance
 from jupyterhub_gpu.settings import BadSettings, Settings, read_secret, token_from
 
 HUB = Path(__file__).parents[1]
 TOLD = {
-    "hub": {"name": "hub", "admins": ["ana"], "start_timeout_s": 120},
-    "notebook": {"image": "nb:1", "memory_bytes": 1024, "cpus": 2.0, "shm_size_bytes": 512},
+    "hub": {"name": "hub", "admins": ["ana"], "start_timeout_s": 120, "named_servers": 2},
+    "notebook": {
+        "image": "nb:1",
+        "images": ["nb:2"],
+        "memory_bytes": 1024,
+        "cpus": 2.0,
+        "shm_size_bytes": 512,
+        "pids": 300,
+        "reach": ["10.0.0.0/8"],
+        "http_proxy": None,
+        "https_proxy": None,
+        "no_proxy": None,
+        "has_ca": False,
+    },
     "profiles": [
         {
             "slug": "one",
@@ -23,12 +46,35 @@ TOLD = {
             "gpus": {"count": 1},
             "mode": "shared",
             "default": True,
+            "groups": [],
+            "images": [],
+            "memory_bytes": None,
+            "cpus": None,
+            "shm_size_bytes": None,
+            "pids": None,
         }
     ],
     "allocator": {"socket": "/run/a.sock", "bind_timeout_s": 180},
     "queue": {"enabled": True, "max": 50, "renew_timeout_s": 300},
-    "auth": {"method": "pam"},
-    "tls": {"mode": "none"},
+    "auth": {
+        "method": "pam",
+        "allow_all": False,
+        "allowed_users": [],
+        "allowed_groups": [],
+        "admin_groups": ["admins"],
+        "sign_up": False,
+        "attempts": {"per_name": 7, "per_address": 70, "window_s": 60},
+        "directory": None,
+        "oidc": None,
+    },
+    "spawner": {
+        "kind": "docker",
+        "homes": "/home",
+        "missing_home": "create",
+        "mounts": [{"source": "/da{t}a", "target": "/data", "read_only": True}],
+        "accounts": [],
+    },
+    "tls": {"mode": "none", "proxies": []},
     "public_url": "http://127.0.0.1:8000",
 }
 
@@ -42,9 +88,18 @@ def test_hub_json_is_read(tmp_path):
     assert (settings.queue_enabled, settings.queue_max) == (True, 50)
 
 
-def test_limits_may_be_left_out():
-    settings = Settings.parse({**TOLD, "notebook": {"image": "nb:1"}})
-    assert settings.memory_bytes is settings.cpus is settings.shm_size_bytes is None
+def auth(**change):
+    return Settings.parse({**TOLD, "auth": {**TOLD["auth"], **change}}).auth
+
+
+def test_everybody_may_enter_only_where_the_method_knows_its_people():
+    assert auth().allow_all is True
+    assert auth(allowed_groups=["g"]).allow_all is False
+    assert auth(method="sssd").allow_all is True
+    assert auth(method="native").allow_all is True
+    for method in ("ldap", "freeipa", "ad", "oidc"):
+        assert auth(method=method).allow_all is False
+        assert auth(method=method, allow_all=True).allow_all is True
 
 
 @pytest.mark.parametrize(
@@ -79,7 +134,7 @@ def test_secrets(tmp_path):
 
 @pytest.mark.parametrize("mode", ["none", "files", "self_signed", "behind_proxy"])
 def test_cookies_keep_to_tls_where_there_is_any(configure, tmp_path, mode):
-    (tmp_path / "hub.json").write_text(json.dumps({**TOLD, "tls": {"mode": mode}}))
+    (tmp_path / "hub.json").write_text(json.dumps({**TOLD, "tls": {"mode": mode, "proxies": []}}))
     c, _, _ = configure()
     options = c.JupyterHub.get("tornado_settings", {}).get("cookie_options", {})
     assert options == ({} if mode == "none" else {"secure": True})
@@ -87,10 +142,7 @@ def test_cookies_keep_to_tls_where_there_is_any(configure, tmp_path, mode):
 
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
-    """Runs jupyterhub_config.py with its paths below a folder."""
-    text = (HUB / "config/jupyterhub_config.py").read_text()
-    for path in ("/etc/gpuhub", "/run/secrets-hub"):
-        text = text.replace(path, str(tmp_path))
+    """Runs jupyterhub_config.py, and what it reads, with their paths below a folder."""
     (tmp_path / "hub.json").write_text(json.dumps(TOLD))
     for name in ("cookie_secret", "crypt_key", "proxy_token"):
         (tmp_path / name).write_text("ab" * 32)
@@ -98,11 +150,25 @@ def configure(tmp_path, monkeypatch):
     monkeypatch.setattr(watch, "start_watch", started.append)
     monkeypatch.setattr(strays, "start_strays", started.append)
     monkeypatch.setattr(resume, "start_resume", lambda *args: started.append(args))
+    monkeypatch.setattr(configured, "CONFIG", tmp_path)
 
     def run(c=None):
         c, loaded = c or Config(), []
-        names = {"get_config": lambda: c, "load_subconfig": loaded.append}
-        exec(compile(text, "jupyterhub_config.py", "exec"), names)  # noqa: S102
+
+        def load(name):
+            if name != "hub_settings.py":
+                loaded.append(name)
+                return
+            run_file(name)
+
+        def run_file(name):
+            text = (HUB / "config" / name).read_text()
+            for path in ("/etc/gpuhub", "/run/secrets-hub"):
+                text = text.replace(path, str(tmp_path))
+            names = {"get_config": lambda: c, "load_subconfig": load}
+            exec(compile(text, name, "exec"), names)  # noqa: S102
+
+        run_file("jupyterhub_config.py")
         return c, loaded, started
 
     return run
@@ -125,8 +191,46 @@ def test_the_configuration(configure, tmp_path):
     assert spawner.volume_binds["gpuhub-home--41na-2d1"]["bind"] == "/home/jovyan"
     assert spawner.allocator_socket == "/run/a.sock"
     assert [each.slug for each in spawner.offered] == ["one"]
-    assert (spawner.mem_limit, spawner.cpu_limit, spawner.remove) == (1024, 2.0, True)
-    assert spawner.extra_host_config["shm_size"] == 512
+    assert spawner.remove is True
+    limits = spawner.limits_of(profiles.Choice(spawner.offered[0], {"count": 1}))
+    assert limits == profiles.Limits(1024, 2.0, 512, 300)
+    mount = spawner.mount_binds[0]
+    assert (mount["Source"], mount["Target"], mount["ReadOnly"]) == ("/da{t}a", "/data", True)
+    assert c.JupyterHub.named_server_limit_per_user == 2
+    assert (c.Entrance.failures_per_name, c.Entrance.admin_groups) == (7, {"admins"})
+
+
+def test_homes_of_people(configure, tmp_path):
+    kind = {"kind": "systemuser", "homes": "/h", "missing_home": "refuse"}
+    kind["accounts"] = [{"user": "ana", "uid": 5001, "gid": 100}]
+    told = {**TOLD, "spawner": {**TOLD["spawner"], **kind}}
+    (tmp_path / "hub.json").write_text(json.dumps(told))
+    c, _, _ = configure()
+    spawner = GpuSystemUserSpawner(config=c, user=SimpleNamespace(name="ana"))
+    assert (spawner.homes, spawner.missing_home) == ("/h", "refuse")
+    assert spawner.mapped_accounts == {"ana": (5001, 100)}
+    assert "volumes" not in c.DockerSpawner
+
+
+def test_proxy_and_authorities_of_a_site(configure, tmp_path):
+    notebook = {"http_proxy": "http://p:1", "no_proxy": "lab", "has_ca": True}
+    told = {**TOLD, "notebook": {**TOLD["notebook"], **notebook}}
+    (tmp_path / "hub.json").write_text(json.dumps(told))
+    (tmp_path / "notebook-ca.pem").write_text("OURS\n")
+    c, _, _ = configure()
+    env = c.DockerSpawner.environment
+    assert env["http_proxy"] == env["HTTP_PROXY"] == "http://p:1"
+    assert env["NO_PROXY"] == "localhost,127.0.0.1,hub,lab"
+    assert env["REQUESTS_CA_BUNDLE"] == "/etc/gpuhub/ca.pem"
+    assert Path(c.GpuMixin.added_files["/etc/gpuhub/ca.pem"]).read_text().endswith("\nOURS\n")
+
+
+def test_the_gateway_is_read_from_the_routes(tmp_path):
+    (tmp_path / "route").write_text(
+        "Iface\tDestination\tGateway\tFlags\n"
+        "eth0\t00000000\t010012AC\t0003\neth0\t000012AC\t00000000\t0001\n"
+    )
+    assert configured.gateways(tmp_path / "route") == ["172.18.0.1"]
 
 
 def test_those_who_wait_are_not_counted_as_starting(configure, tmp_path):
@@ -164,7 +268,9 @@ def test_the_pages_are_there():
     assert (TEMPLATES / "spawn_pending.html").is_file()
 
 
-@pytest.mark.parametrize("kind", [GpuDockerSpawner, HostPAMAuthenticator])
+@pytest.mark.parametrize(
+    "kind", [GpuDockerSpawner, GpuSystemUserSpawner, HostPAMAuthenticator, Entrance]
+)
 def test_every_trait_has_help_and_a_place_in_the_docs(kind):
     docs = (HUB.parent / "docs/hub.md").read_text()
     for name, trait in kind.class_traits(config=True).items():
