@@ -18,16 +18,28 @@ network_ensure() {
     || docker network create --label gpuhub.made=1 gpuhub_notebooks > /dev/null
 }
 
-# Prints the fingerprint of the certificate in use, or "none".
-secrets_ensure() {
-  local tls
-  tls=$(setting TLS)
-  if [[ $tls == files ]]; then
-    certificate_files | secrets_make files
-  else
-    secrets_make "$tls" < /dev/null
-  fi
+# Prints "FINGERPRINT GIVEN": of the certificate in use, or "none"; a keyed hash of the secrets that
+# gpuhub.toml names, or "none".
+secrets_ensure() { secrets_given | secrets_make "$(setting TLS)"; }
+
+# A tar of the files on the host that gpuhub.toml names. Never in an argument or a variable.
+secrets_given() {
+  local dir
+  dir=$(mktemp -d)
+  (
+    umask 077
+    [[ $(setting TLS) != files ]] || {
+      cat "$(setting TLS_CERT)" > "$dir/tls.crt"
+      cat "$(setting TLS_KEY)" > "$dir/tls.key"
+    }
+    secret_into DIRECTORY_PASSWORD_FILE "$dir/directory_password"
+    secret_into OIDC_SECRET_FILE "$dir/oidc_client_secret"
+  )
+  tar -C "$dir" -c .
+  rm -rf "$dir"
 }
+
+secret_into() { [[ -z $(setting "$1") ]] || cat "$(setting "$1")" > "$2"; }
 
 secrets_make() {
   local -a names=()
@@ -49,25 +61,26 @@ certificate_names() {
   if is_loopback "$1" && [[ $1 != localhost ]]; then say localhost; fi
 }
 
-# Ends with a failure if a file that [tls] names cannot be used.
-certificate_check() {
+# Ends with a failure if a file that gpuhub.toml names cannot be used.
+given_check() {
   local key
-  [[ $(setting TLS) == files ]] || return 0
-  for key in TLS_CERT TLS_KEY; do
-    [[ -r $(setting "$key") ]] \
-      || fail "$(setting "$key") (gpuhub.toml, [tls]) cannot be read by $(id -un)" \
+  for key in TLS_CERT TLS_KEY DIRECTORY_PASSWORD_FILE DIRECTORY_CA_FILE OIDC_SECRET_FILE \
+    OIDC_CA_FILE NOTEBOOK_CA_FILE; do
+    [[ -n $(setting "$key") ]] || continue
+    [[ -r $(setting "$key") && -f $(setting "$key") ]] \
+      || fail "$(setting "$key") (gpuhub.toml) is not there, or cannot be read by $(id -un)" \
         "correct the path, or run this as a user who may read it (sudo)"
+    [[ -s $(setting "$key") ]] || fail "$(setting "$key") (gpuhub.toml) is empty" "fill it"
   done
 }
 
-certificate_files() {
-  local dir
-  dir=$(mktemp -d)
-  (
-    umask 077
-    cat "$(setting TLS_CERT)" > "$dir/tls.crt"
-    cat "$(setting TLS_KEY)" > "$dir/tls.key"
-  )
-  tar -C "$dir" -c tls.crt tls.key
-  rm -rf "$dir"
+# Certificate authorities that gpuhub.toml names, where the hub reads them.
+authorities_export() {
+  local name key
+  for name in directory oidc notebook; do
+    key=${name^^}_CA_FILE
+    rm -f "$CONFIG/$name-ca.pem"
+    [[ -z $(setting "$key") ]] || cp "$(setting "$key")" "$CONFIG/$name-ca.pem"
+  done
+  chmod -R a+rX "$CONFIG"
 }

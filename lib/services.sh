@@ -29,15 +29,17 @@ services_healthy() {
 notebooks() { docker ps "$@" --filter label=gpuhub.notebook=1; }
 
 # What `up` found out, for Compose: the exported settings and this machine's facts.
-# services_write FINGERPRINT ACCESS: ACCESS as gpu_access prints it, or empty.
+# services_write SECRETS ACCESS: as secrets_ensure and gpu_access print them; ACCESS may be empty.
 services_write() {
-  local fingerprint=$1 driver ids
+  local fingerprint given driver ids
+  read -r fingerprint given <<< "$1"
   read -r driver ids <<< "${2:-none none}"
   {
     cat "$CONFIG/compose.env"
     printf "%s='%s'\n" GPUHUB_VERSION "$VERSION" GPUHUB_DOCKER_SOCKET "$(engine_socket)" \
       GPUHUB_HOST_NAME "$(uname -n)" GPUHUB_SETTINGS_HASH "$(settings_hash)" \
-      GPUHUB_CERTIFICATE "$fingerprint" GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids"
+      GPUHUB_CERTIFICATE "$fingerprint" GPUHUB_GIVEN "${given:-none}" \
+      GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids"
     [[ -z $(setting SIMULATE) ]] || printf "%s='%s'\n" GPUHUB_SIM_DEVICES "$(simulation_path)"
     ! local_enabled || printf "%s='%s'\n" GPUHUB_LOCAL_GID "$(local_gid)"
   } > "$STATE/compose.env.new"

@@ -134,7 +134,7 @@ public_place() {
 }
 
 settings_hash() {
-  local -a own=("$CONFIG"/hub.d/*.py)
+  local -a own=("$CONFIG"/hub.d/*.py "$CONFIG"/*.pem)
   cat "$CONFIG/gpuhub.toml" "$CONFIG/hub.json" "${own[@]}" | sha256sum | cut -c 1-16
 }
 

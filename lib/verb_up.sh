@@ -27,7 +27,7 @@ verb_up() {
   settings_check
   up_settings_fit
   image_ensure proxy hub
-  up_notebook_image
+  up_notebook_images
   up_start
   up_summary $((SECONDS - start))
 }
@@ -48,7 +48,8 @@ up_settings_fit() {
   settings_export
   address=$(setting ADDRESS)
   port=$(setting PORT)
-  certificate_check
+  given_check
+  authorities_export
   local_check
   if ! port_is_ours "$port" && port_answers "$address" "$port"; then
     fail "something else listens on $address:$port" \
@@ -56,19 +57,22 @@ up_settings_fit() {
   fi
 }
 
-# Ours is built; another one must be there or come from a registry.
-up_notebook_image() {
+# Ours is built; others must be there or come from a registry.
+up_notebook_images() {
   local image
-  image=$(setting NOTEBOOK_IMAGE)
-  if [[ $image == "$(image_name notebook)" ]]; then
-    image_ensure notebook
-  elif ! docker image inspect "$image" > /dev/null 2>&1; then
-    step notebook-pull "pulling $image" docker pull "$image"
-  fi
+  local -a images=()
+  read -ra images <<< "$(setting NOTEBOOK_IMAGE) $(setting NOTEBOOK_IMAGES)"
+  for image in "${images[@]}"; do
+    if [[ $image == "$(image_name notebook)" ]]; then
+      image_ensure notebook
+    elif ! docker image inspect "$image" > /dev/null 2>&1; then
+      step notebook-pull "pulling $image" docker pull "$image"
+    fi
+  done
 }
 
 up_start() {
-  local access='' fingerprint
+  local access='' secrets
   volumes_ensure
   network_ensure
   if [[ -n $(setting SIMULATE) ]]; then
@@ -77,9 +81,9 @@ up_start() {
   elif [[ $(setting SOURCE) == nvml ]]; then
     access=$(gpu_access) || gpu_remedy
   fi
-  fingerprint=$(secrets_ensure) || fail "the secrets or the certificate could not be made ready" \
+  secrets=$(secrets_ensure) || fail "the secrets or the certificate could not be made ready" \
     "the line above says why"
-  services_write "$fingerprint" "$access"
+  services_write "$secrets" "$access"
   tools_ensure
   step compose "starting the services" compose up --detach --remove-orphans --no-build
   local_enabled || local_remove

@@ -1,7 +1,10 @@
 """Where people reach the hub, and the certificate that is made for it."""
 
+import io
 import re
+import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -54,17 +57,30 @@ def test_names_in_the_certificate(host: Shell, address: str, names: list[str]) -
 
 def test_the_names_are_handed_to_the_container(host: Shell) -> None:
     host.write(".gpuhub/config/compose.env", "GPUHUB_TLS=self_signed\nGPUHUB_ADDRESS=0.0.0.0\n")
-    host.command("docker", "echo AB:CD")
-    assert host.call("secrets_ensure").out == "AB:CD\n"
+    host.command("docker", "cat > /dev/null; echo AB:CD none")
+    assert host.call("secrets_ensure").out == "AB:CD none\n"
     [call] = [call for call in host.called if call.startswith("docker run")]
     assert call.endswith(" make-secrets self_signed 192.0.2.7 2001:db8::7 gpu1")
+
+
+def tar_of(files: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+EMPTY = tar_of({})
 
 
 class Volumes:
     """make-secrets with folders of the test's own in place of the two volumes."""
 
     def __init__(self, root: Path) -> None:
-        self.proxy = root / "proxy"
+        self.proxy, self.hub = root / "proxy", root / "hub"
         for name in ("hub", "proxy", "bin", "tmp"):
             (root / name).mkdir()
         text = (CHECKOUT / "images/proxy/make-secrets").read_text()
@@ -75,12 +91,13 @@ class Volumes:
         (root / "bin" / "chown").chmod(0o755)
         self.path = f"{root}/bin:/usr/bin:/bin"
 
-    def make(self, *args: str, given: bytes = b"") -> str:
+    def make(self, *args: str, given: bytes = EMPTY) -> str:
         done = subprocess.run(
             ["sh", self.program, *args], env={"PATH": self.path}, input=given,
             capture_output=True, timeout=30, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+        shutil.rmtree(self.proxy.parent / "tmp" / "given")
         return done.stdout.decode().strip()
 
     def names(self) -> str:
@@ -114,11 +131,64 @@ def test_a_given_certificate_does_not_depend_on_the_names(volumes: Volumes) -> N
         ["tar", "-C", volumes.proxy, "-c", "tls.crt", "tls.key"], capture_output=True, check=True
     ).stdout
     first = volumes.make("files", "gpu1", given=given)
-    (volumes.proxy.parent / "tmp" / "given").rename(volumes.proxy.parent / "tmp" / "before")
     assert volumes.make("files", "other", "192.0.2.9", given=given) == first
 
 
 def test_without_tls_there_is_no_certificate(volumes: Volumes) -> None:
     volumes.make("self_signed", "gpu1")
-    assert volumes.make("none", "gpu1") == "none"
+    assert volumes.make("none", "gpu1") == "none none"
     assert not list(volumes.proxy.glob("tls.*"))
+
+
+def test_secrets_that_an_admin_gave_are_the_hubs_alone(volumes: Volumes) -> None:
+    given = {"directory_password": "horse\n", "oidc_client_secret": "staple"}
+    first = volumes.make("none", "gpu1", given=tar_of(given))
+    assert re.fullmatch("none [0-9a-f]{16}", first)
+    assert {name: (volumes.hub / name).read_text() for name in given} == given
+    assert {(volumes.hub / name).stat().st_mode & 0o777 for name in given} == {0o600}
+    assert not [each for each in volumes.proxy.iterdir() if each.name in given]
+    assert volumes.make("none", "gpu1", given=tar_of(given)) == first
+    assert volumes.make("none", "gpu1", given=tar_of({**given, "oidc_client_secret": "x"})) != first
+
+
+def test_a_secret_that_is_no_longer_given_goes(volumes: Volumes) -> None:
+    volumes.make("none", "gpu1", given=tar_of({"directory_password": "horse"}))
+    assert volumes.make("none", "gpu1") == "none none"
+    assert not (volumes.hub / "directory_password").exists()
+
+
+def test_secrets_are_handed_over_by_no_argument(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("horse")
+    host.write(".gpuhub/config/compose.env", f"GPUHUB_DIRECTORY_PASSWORD_FILE='{tmp_path}/secret'\n")
+    host.command("docker", f"cat > {tmp_path}/handed; echo none 1234")
+    assert host.call("secrets_ensure").out == "none 1234\n"
+    assert "horse" not in "".join(host.called)
+    with tarfile.open(tmp_path / "handed") as tar:
+        member = tar.extractfile("./directory_password")
+        assert member
+        assert member.read() == b"horse"
+
+
+@pytest.mark.parametrize("key", ["DIRECTORY_PASSWORD_FILE", "OIDC_CA_FILE", "TLS_KEY"])
+def test_a_file_that_is_not_there_or_empty_ends_up_in_words(
+    host: Shell, tmp_path: Path, key: str
+) -> None:
+    host.write(".gpuhub/config/compose.env", f"GPUHUB_{key}='{tmp_path}/file'\n")
+    said = host.call("given_check")
+    assert said.status != 0
+    assert "is not there" in said.err
+    (tmp_path / "file").write_text("")
+    assert "is empty" in host.call("given_check").err
+    (tmp_path / "file").write_text("x")
+    assert host.call("given_check").status == 0
+
+
+def test_authorities_are_copied_for_the_hub_and_go_again(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("CA")
+    host.write(".gpuhub/config/compose.env", f"GPUHUB_OIDC_CA_FILE='{tmp_path}/ca'\n")
+    assert host.call("authorities_export").status == 0
+    copy = host.root / ".gpuhub/config/oidc-ca.pem"
+    assert copy.read_text() == "CA"
+    host.write(".gpuhub/config/compose.env", "")
+    assert host.call("authorities_export").status == 0
+    assert not copy.exists()
