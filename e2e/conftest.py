@@ -14,7 +14,7 @@ from harness.world import World, shared_uses
 
 PRODUCT_IMAGES = [engine.image(x) for x in ("allocator", "hub", "proxy", "notebook", "tools")]
 MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper",
-          "test_member", "test_kills"}  # fmt: skip
+          "test_member", "test_kills", "test_systemuser"}  # fmt: skip
 BASE_IMAGE = "debian:trixie-slim"
 
 

@@ -87,6 +87,10 @@ class Person:
         """Ask for a server; the answer is the hub's, whatever it is."""
         return self.api("POST", server_path(user or self.name, server), json={"profile": profile})
 
+    def ask_with(self, options: object) -> httpx.Response:
+        """Ask for the unnamed server with any options, as a program may."""
+        return self.api("POST", server_path(self.name, ""), json=options)
+
     def start(self, profile: str = "one-gpu", server: str = "") -> dict:
         """Ask for a server and wait until it serves."""
         answer = self.ask(profile, server)

@@ -79,12 +79,22 @@ gpus = 2
 slug = "all-gpus"
 display_name = "All GPUs"
 gpus = "all"
+[[profiles]]
+slug = "vision"
+display_name = "Vision lab"
+gpus = "1-2"
+groups = ["vision"]
+memory = "768MiB"
 """
 
 
-def add_account(host: TestHost, name: str, password: str = PASSWORD) -> None:
-    """An account of the host, as an admin makes one."""
-    host.exec("useradd", "-M", "-s", "/bin/bash", name)
+def add_account(
+    host: TestHost, name: str, password: str = PASSWORD, groups: tuple[str, ...] = ()
+) -> None:
+    """An account of the host, as an admin makes one, in groups that are made if need be."""
+    for group in groups:
+        host.exec("groupadd", "-f", group)
+    host.exec("useradd", "-M", "-s", "/bin/bash", "-G", ",".join(groups), name)
     set_password(host, name, password)
 
 

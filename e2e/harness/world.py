@@ -39,10 +39,10 @@ class World:
             self.admin = log_in(self.host, product.ADMIN, product.PASSWORD)
         return self.admin
 
-    def person(self, name: str) -> Person:
+    def person(self, name: str, *groups: str) -> Person:
         """A new account of the host (the name gets a number) that has logged in."""
         account = f"{name}{next(_numbers)}"
-        product.add_account(self.host, account)
+        product.add_account(self.host, account, groups=groups)
         person = log_in(self.host, account, product.PASSWORD)
         self.people.append(person)
         return person

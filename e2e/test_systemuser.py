@@ -1,0 +1,116 @@
+"""Servers as the person, in his own home: whose files they are, what is readable, missing homes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import Machines, watched
+from harness import product
+from harness.hub import Person, log_in
+from harness.kernel import run_code
+from harness.testhost import HostSpec
+from harness.world import World
+
+SPAWNER = """
+[spawner]
+kind = "systemuser"
+mounts = ["/data:/data"]
+missing_home = "{missing_home}"
+"""
+
+
+def settings(host, missing_home: str = "create") -> str:
+    return product.settings(host, extra=SPAWNER.format(missing_home=missing_home))
+
+
+@pytest.fixture(scope="module")
+def homes(machines: Machines) -> World:
+    host = machines.get("homes", HostSpec(number=5))
+    host.sh("groupadd vision; mkdir -p /data; echo shared > /data/set; chown -R root:vision /data")
+    host.sh("chmod 750 /data; chmod 640 /data/set; echo hello > /etc/skel/welcome.txt")
+    return World.bring_up(host, settings(host))
+
+
+@pytest.fixture
+def world(homes: World) -> Iterator[World]:
+    yield from watched(homes, one_slot=True)
+
+
+def owner_of(world: World, path: str) -> str:
+    return world.host.exec("stat", "-c", "%U:%G %a", path).out.strip()
+
+
+def run(person: Person, code: str) -> str:
+    return run_code(person, code).strip()
+
+
+def test_files_belong_to_the_person_on_the_host(world: World) -> None:
+    ana = world.person("ana")
+    world.host.sh(f"install -d -m 700 -o {ana.name} -g {ana.name} /home/{ana.name}")
+    ana.start("no-gpu")
+    said = run(
+        ana,
+        "import os, getpass, pwd, grp\n"
+        "open('mine.txt', 'w').write('x')\n"
+        "print(os.getcwd(), getpass.getuser(), pwd.getpwuid(os.getuid()).pw_name,"
+        " grp.getgrgid(os.getgid()).gr_name)",
+    )
+    assert said == f"/home/{ana.name} {ana.name} {ana.name} {ana.name}"
+    assert owner_of(world, f"/home/{ana.name}/mine.txt").startswith(f"{ana.name}:{ana.name} ")
+
+
+def test_what_a_group_may_read_can_be_read_by_its_members_only(world: World) -> None:
+    ana, bo = world.person("ana", "vision"), world.person("bo")
+    look = "try:\n    print(open('/data/set').read())\nexcept OSError as wrong:\n    print(wrong)"
+    for person, words in ((ana, "shared"), (bo, "Permission denied")):
+        person.start("no-gpu")
+        assert words in run(person, look)
+    write = "try:\n    open('/data/new', 'w')\nexcept OSError as wrong:\n    print(wrong)"
+    assert "Read-only file system" in run(ana, write)
+
+
+def test_a_missing_home_is_made_from_skel_for_its_owner(world: World) -> None:
+    ana = world.person("ana")
+    home = f"/home/{ana.name}"
+    assert world.host.exec("test", "-e", home, check=False).status != 0
+    ana.start("no-gpu")
+    assert owner_of(world, home) == f"{ana.name}:{ana.name} 700"
+    assert owner_of(world, f"{home}/welcome.txt").startswith(f"{ana.name}:{ana.name} ")
+    assert run(ana, "print(open('welcome.txt').read())") == "hello"
+    assert world.host.containers("label=gpuhub.helper=1") == []
+
+
+def test_homes_of_others_are_not_there(world: World) -> None:
+    ana, bo = world.person("ana"), world.person("bo")
+    for person in (ana, bo):
+        person.start("no-gpu")
+    assert run(ana, "import os; print(os.listdir('/home'))") in (
+        f"['{ana.name}']",
+        f"['{ana.name}', 'jovyan']",
+        f"['jovyan', '{ana.name}']",
+    )
+
+
+def test_a_home_that_leads_elsewhere_is_refused_in_words(world: World) -> None:
+    ana = world.person("ana")
+    world.host.exec("usermod", "-d", "/etc", ana.name)
+    answer = ana.ask("no-gpu")
+    assert answer.status_code == 403, answer.text
+    assert "does not lie in /home" in answer.json()["message"]
+
+
+def test_a_missing_home_may_be_refused(homes: World) -> None:
+    """Last: the whole hub is told to."""
+    product.configure(homes.host, settings(homes.host, "refuse"))
+    product.gpuhub(homes.host, "up")
+    try:
+        product.add_account(homes.host, "zoe")
+        zoe = log_in(homes.host, "zoe", product.PASSWORD)
+        answer = zoe.ask("one-gpu")
+        assert answer.status_code == 403, answer.text
+        assert "/home/zoe, is not there" in answer.json()["message"]
+        assert homes.host.exec("test", "-e", "/home/zoe", check=False).status != 0
+        homes.await_nothing_left()
+    finally:
+        product.configure(homes.host, settings(homes.host))
+        product.gpuhub(homes.host, "up")
