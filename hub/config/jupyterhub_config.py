@@ -10,7 +10,8 @@ ENGINE = "/var/run/docker.sock"
 settings = Settings.read(Path("/etc/gpuhub/hub.json"))
 
 c = get_config()
-load_subconfig("hub_settings.py")
+# resolved, because a file that is not there would be passed over in silence
+load_subconfig(str(Path(__file__).with_name("hub_settings.py").resolve(strict=True)))
 
 # after an admin's own, so that neither loses the other
 own_token = token_from(read_secret(Path("/run/secrets-hub"), "crypt_key"), resume.SERVICE)

@@ -156,16 +156,17 @@ def configure(tmp_path, monkeypatch):
         c, loaded = c or Config(), []
 
         def load(name):
-            if name != "hub_settings.py":
+            if Path(name).name == "hub_settings.py":
+                run_file(name)
+            else:
                 loaded.append(name)
-                return
-            run_file(name)
 
         def run_file(name):
             text = (HUB / "config" / name).read_text()
             for path in ("/etc/gpuhub", "/run/secrets-hub"):
                 text = text.replace(path, str(tmp_path))
-            names = {"get_config": lambda: c, "load_subconfig": load}
+            file = str(HUB / "config" / name)
+            names = {"get_config": lambda: c, "load_subconfig": load, "__file__": file}
             exec(compile(text, name, "exec"), names)  # noqa: S102
 
         run_file("jupyterhub_config.py")
