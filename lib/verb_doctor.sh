@@ -27,6 +27,7 @@ verb_doctor() {
     doctor_settings
     doctor_port
     doctor_services
+    doctor_network
     doctor_local
   fi
   say ""
@@ -216,6 +217,38 @@ doctor_ready() {
   else
     wrong ready "the allocator is not ready" "${words:-no answer; ./gpuhub logs allocator}"
   fi
+}
+
+# People's servers: their network, and that this kernel takes the rules that close it.
+doctor_network() {
+  local subnet conflict words
+  subnet=$(network_label)
+  [[ -n $subnet ]] || { note network "people's servers have none before the first up"; return; }
+  conflict=$(network_conflict "$subnet" "$(subnets_taken)")
+  if [[ -z $conflict ]]; then
+    good network "people's servers are in $subnet"
+  else
+    wrong network "people's servers are in $subnet, which overlaps $conflict" \
+      "name a free subnet in gpuhub.toml, [notebook] subnet, stop people's servers, ./gpuhub up"
+  fi
+  doctor_network_facts
+  if words=$(cell_try); then
+    good cell "the rules of people's servers can be loaded"
+  else
+    wrong cell "the rules of people's servers cannot be loaded: ${words:-no word}" "$CELL_REMEDY"
+  fi
+}
+
+# What the rules go by was noted at the last up.
+doctor_network_facts() {
+  local each
+  for each in $(own_addresses) $(engine_nameservers); do
+    grep -qsF "\"$each\"" "$CONFIG/network.json" && continue
+    wrong addresses "$each is new to this machine; people's servers do not know that it is its own" \
+      "./gpuhub up"
+    return
+  done
+  good addresses "this machine's are those of the last up"
 }
 
 # The socket for people of this host, where it is wanted.

@@ -26,7 +26,7 @@ verb_up() {
   settings_ensure "$simulate"
   settings_check
   up_settings_fit
-  image_ensure proxy hub
+  image_ensure proxy hub cell
   up_notebook_image
   up_start
   up_summary $((SECONDS - start))
@@ -70,6 +70,7 @@ up_notebook_image() {
 up_start() {
   local access='' fingerprint
   volumes_ensure
+  cell_check
   network_ensure
   if [[ -n $(setting SIMULATE) ]]; then
     step simulate "simulated GPUs: $(setting SIMULATE) × $(setting SIM_MODEL)" \

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jupyterhub_gpu import TEMPLATES, resume
 from jupyterhub_gpu.settings import Settings, name_template, read_secret, token_from
+from jupyterhub_gpu.stray_cells import start_stray_cells
 from jupyterhub_gpu.strays import start_strays
 from jupyterhub_gpu.watch import start_watch
 
@@ -58,7 +59,7 @@ c.DockerSpawner.use_internal_ip = True
 c.DockerSpawner.prefix = "gpuhub-nb"
 c.DockerSpawner.name_template = name_template(settings.hub_name)
 c.DockerSpawner.volumes = {"gpuhub-home-{username}": "/home/jovyan"}
-c.DockerSpawner.extra_host_config = {"security_opt": ["no-new-privileges"]}
+c.DockerSpawner.extra_host_config = {}  # GpuMixin closes the containers: no capabilities and more
 if settings.shm_size_bytes:
     c.DockerSpawner.extra_host_config["shm_size"] = settings.shm_size_bytes
 if settings.memory_bytes:
@@ -80,5 +81,6 @@ c.JupyterHub.load_roles.append(resume.role())
 
 start_watch(ENGINE)
 start_strays(settings.socket)
+start_stray_cells(settings.hub_name)
 base_url = c.JupyterHub.get("base_url", "/").rstrip("/")
 resume.start_resume(settings.socket, f"http://127.0.0.1:8081{base_url}/hub/api", own_token)
