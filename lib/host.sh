@@ -66,8 +66,8 @@ host_addresses() {
       }' | sort -u
 }
 
-# own_addresses [FIB_TRIE] [IF_INET6]: all addresses of this machine but loopback and link-local ones,
-# those of bridges too; from the kernel, since `ip` may be missing.
+# own_addresses [FIB_TRIE] [IF_INET6]: all addresses of this machine, those of bridges too, but for
+# loopback and link-local ones; from the kernel, since `ip` may be missing.
 own_addresses() {
   {
     awk '/\|-- / { address = $2 } /host LOCAL/ { print address }' "${1:-/proc/net/fib_trie}"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # The network of people's servers: gpuhub_notebooks, with a subnet of our own. In its lower half hub
-# and proxy have fixed addresses, because the servers' rules let in these two and nobody else; in the
-# upper half are the servers. What the hub must know of it for those rules is in network.json.
+# and proxy have fixed addresses, because the servers' rules let in these two and nobody else; in
+# the upper half are the servers. What the hub must know for those rules is in network.json.
 
 readonly NETWORK=gpuhub_notebooks
 
-# Where a subnet is looked for: what neither the engine nor most other networks choose by themselves.
+# Where a subnet is looked for: what neither the engine nor most other networks choose.
 network_candidates() {
   printf '10.%d.0.0/16\n' {213..230}
   printf '172.%d.0.0/16\n' {31..24}
@@ -17,7 +17,9 @@ ip_number() {
   printf '%d\n' $(((a << 24) + (b << 16) + (c << 8) + d))
 }
 
-ip_text() { printf '%d.%d.%d.%d\n' $(($1 >> 24)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)); }
+ip_text() {
+  printf '%d.%d.%d.%d\n' $(($1 >> 24)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255))
+}
 
 # range_of A.B.C.D/N: its first and last address, as numbers.
 range_of() {
@@ -74,7 +76,7 @@ hex_bits() {
 # What a subnet of ours must keep clear of: other networks of the engine, this machine's routes and
 # addresses. Our own network's bridge is no obstacle to itself.
 subnets_taken() {
-  local id mine
+  local id mine each
   mine=$(network_label)
   {
     docker network ls -q --no-trunc --filter driver=bridge | while read -r id; do
@@ -82,7 +84,7 @@ subnets_taken() {
         "{{if ne .Name \"$NETWORK\"}}{{range .IPAM.Config}}{{println .Subnet}}{{end}}{{end}}" "$id"
     done | grep -E '^[0-9.]+/[0-9]+$' || true
     host_routes
-    own_addresses | grep -F . | sed 's,$,/32,'
+    own_addresses | sed -n '/[.]/s,$,/32,p'
   } | sort -u | while read -r each; do
     if [[ -n $mine && ($each == "$mine" || $each == "$(network_gateway "$mine")/32") ]]; then
       continue
@@ -113,7 +115,8 @@ network_exists() { docker network inspect "$NETWORK" > /dev/null 2>&1; }
 
 # The subnet of our network; nothing if there is none, or one of an older `up`.
 network_label() {
-  docker network inspect --format '{{index .Labels "gpuhub.subnet"}}' "$NETWORK" 2> /dev/null || true
+  docker network inspect --format '{{index .Labels "gpuhub.subnet"}}' "$NETWORK" 2> /dev/null \
+    || true
 }
 
 # Outlives `down`, because people's servers are attached to it.
@@ -149,8 +152,8 @@ network_give_way() {
   while read -r id; do
     project=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.project"}}' "$id")
     if [[ $project == gpuhub ]]; then ours+=("$id"); else others=$((others + 1)); fi
-  done < <(docker network inspect --format '{{range $id, $one := .Containers}}{{println $id}}{{end}}' \
-    "$NETWORK" | grep .)
+  done < <(docker network inspect \
+    --format '{{range $id, $one := .Containers}}{{println $id}}{{end}}' "$NETWORK" | grep .)
   [[ $others -eq 0 ]] || fail \
     "people's servers ($others) are on a network that must be made anew, with another subnet" \
     "stop them on the hub's admin page, or: docker ps --filter network=$NETWORK
@@ -173,6 +176,17 @@ network_write() {
   } > "$CONFIG/network.json.new"
   chmod a+r "$CONFIG/network.json.new"
   mv "$CONFIG/network.json.new" "$CONFIG/network.json"
+}
+
+network_noted() { grep -qsF "\"$1\"" "$CONFIG/network.json"; }
+
+is_private() {
+  local range
+  case $1 in *:*) [[ $1 == f[cd]* ]]; return ;; esac
+  for range in 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16; do
+    ! overlap "$1/32" "$range" || return 0
+  done
+  return 1
 }
 
 # Lines as the inside of a JSON list; they hold addresses only.
@@ -202,6 +216,6 @@ sudo modprobe -a nf_tables nft_ct nft_reject_inet nf_conntrack"
 
 cell_check() {
   local words
-  words=$(cell_try) || fail "the rules for people's servers cannot be loaded here: ${words:-no word}" \
-    "$CELL_REMEDY"
+  words=$(cell_try) \
+    || fail "the rules for people's servers cannot be loaded here: ${words:-no word}" "$CELL_REMEDY"
 }

@@ -239,16 +239,30 @@ doctor_network() {
   fi
 }
 
-# What the rules go by was noted at the last up.
+# The rules go by what was noted at the last up. Private addresses are closed anyway.
 doctor_network_facts() {
-  local each
-  for each in $(own_addresses) $(engine_nameservers); do
-    grep -qsF "\"$each\"" "$CONFIG/network.json" && continue
-    wrong addresses "$each is new to this machine; people's servers do not know that it is its own" \
-      "./gpuhub up"
-    return
+  local each fresh=''
+  for each in $(engine_nameservers); do
+    network_noted "$each" || {
+      wrong addresses "people's servers may not ask the nameserver $each" "./gpuhub up"
+      return
+    }
   done
-  good addresses "this machine's are those of the last up"
+  for each in $(own_addresses); do
+    if network_noted "$each"; then
+      continue
+    elif is_private "$each"; then
+      fresh=$each
+    else
+      wrong addresses "$each is this machine's, and people's servers do not know it" "./gpuhub up"
+      return
+    fi
+  done
+  if [[ -n $fresh ]]; then
+    note addresses "$fresh has come since the last up, which would note it for people's servers"
+  else
+    good addresses "this machine's and its nameservers are those of the last up"
+  fi
 }
 
 # The socket for people of this host, where it is wanted.

@@ -83,6 +83,7 @@ up_start() {
   services_write "$fingerprint" "$access"
   tools_ensure
   step compose "starting the services" compose up --detach --remove-orphans --no-build
+  network_write "$(network_label)"  # once more: the bridge of Compose's own network is new
   local_enabled || local_remove
   step healthy "waiting until they are healthy" services_wait "$HEALTHY_WITHIN"
 }

@@ -16,7 +16,7 @@ import docker
 from .cell import CELL, OWNER, cell_of
 from .engine import ENGINE_ERRORS
 
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S = 20.0
 AFTER_S = 600.0  # a start whose server is still to be created, with hundreds of them before it
 
 log = logging.getLogger("jupyterhub_gpu.stray_cells")
