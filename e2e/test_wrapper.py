@@ -15,7 +15,7 @@ from harness.hub import PORT, log_in, send_form
 from harness.poll import poll
 from harness.product import PASSWORD, PLACE, add_account, gpuhub, install
 from harness.testhost import HostSpec, TestHost
-from harness.world import NOTEBOOKS, World
+from harness.world import CELLS, NOTEBOOKS, World
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_down_leaves_notebooks_and_data(bare: World) -> None:
     ana.start()
     lease = bare.lease(ana)
     gpuhub(bare.host, "down")
-    assert bare.host.containers(NOTEBOOKS) == bare.host.containers(), "only the notebook is left"
+    left = sorted(bare.host.containers(NOTEBOOKS) + bare.host.containers(CELLS))
+    assert left == sorted(bare.host.containers()), "only the notebook and its cell are left"
+    assert len(left) == 2
     gpuhub(bare.host, "up")
     assert bare.lease(ana)["id"] == lease["id"]
     poll("the server is known again", ana.server, lambda m: m and m["ready"])

@@ -66,6 +66,18 @@ host_addresses() {
       }' | sort -u
 }
 
+# own_addresses [FIB_TRIE] [IF_INET6]: all addresses of this machine, those of bridges too, but for
+# loopback and link-local ones; from the kernel, since `ip` may be missing.
+own_addresses() {
+  {
+    awk '/\|-- / { address = $2 } /host LOCAL/ { print address }' "${1:-/proc/net/fib_trie}"
+    # An old kernel, or IPv6 switched off: no such file.
+    [[ ! -r ${2:-/proc/net/if_inet6} ]] \
+      || awk '$4 == "00" { gsub(/..../, "&:", $1); print substr($1, 1, 39) }' \
+        "${2:-/proc/net/if_inet6}"
+  } | grep -v '^127\.' | sort -u
+}
+
 # Somebody listens there (0.0.0.0 and :: are asked at their loopback addresses).
 port_answers() {
   local address=$1

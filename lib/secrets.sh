@@ -12,12 +12,6 @@ volumes_ensure() {
   done
 }
 
-# Outlives `down`, because people's notebooks are attached to it.
-network_ensure() {
-  docker network inspect gpuhub_notebooks > /dev/null 2>&1 \
-    || docker network create --label gpuhub.made=1 gpuhub_notebooks > /dev/null
-}
-
 # Prints "FINGERPRINT GIVEN": of the certificate in use, or "none"; a keyed hash of the secrets that
 # gpuhub.toml names, or "none".
 secrets_ensure() { secrets_given | secrets_make "$(setting TLS)"; }

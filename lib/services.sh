@@ -28,6 +28,9 @@ services_healthy() {
 
 notebooks() { docker ps "$@" --filter label=gpuhub.notebook=1; }
 
+# The network containers that people's servers are in.
+cells() { docker ps "$@" --filter label=gpuhub.cell=1; }
+
 # What `up` found out, for Compose: the exported settings and this machine's facts.
 # services_write SECRETS ACCESS: as secrets_ensure and gpu_access print them; ACCESS may be empty.
 services_write() {
@@ -39,7 +42,9 @@ services_write() {
     printf "%s='%s'\n" GPUHUB_VERSION "$VERSION" GPUHUB_DOCKER_SOCKET "$(engine_socket)" \
       GPUHUB_HOST_NAME "$(uname -n)" GPUHUB_SETTINGS_HASH "$(settings_hash)" \
       GPUHUB_CERTIFICATE "$fingerprint" GPUHUB_GIVEN "${given:-none}" \
-      GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids"
+      GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids" \
+      GPUHUB_NOTEBOOK_HUB "$(network_hub "$(network_label)")" \
+      GPUHUB_NOTEBOOK_PROXY "$(network_proxy "$(network_label)")"
     [[ -z $(setting SIMULATE) ]] || printf "%s='%s'\n" GPUHUB_SIM_DEVICES "$(simulation_path)"
     ! local_enabled || printf "%s='%s'\n" GPUHUB_LOCAL_GID "$(local_gid)"
   } > "$STATE/compose.env.new"

@@ -27,6 +27,7 @@ verb_doctor() {
     doctor_settings
     doctor_port
     doctor_services
+    doctor_network
     doctor_local
   fi
   say ""
@@ -215,6 +216,52 @@ doctor_ready() {
     good ready "${words//$'\n'/; }"
   else
     wrong ready "the allocator is not ready" "${words:-no answer; ./gpuhub logs allocator}"
+  fi
+}
+
+# People's servers: their network, and that this kernel takes the rules that close it.
+doctor_network() {
+  local subnet conflict words
+  subnet=$(network_label)
+  [[ -n $subnet ]] || { note network "people's servers have none before the first up"; return; }
+  conflict=$(network_conflict "$subnet" "$(subnets_taken)")
+  if [[ -z $conflict ]]; then
+    good network "people's servers are in $subnet"
+  else
+    wrong network "people's servers are in $subnet, which overlaps $conflict" \
+      "name a free subnet in gpuhub.toml, [notebook] subnet, stop people's servers, ./gpuhub up"
+  fi
+  doctor_network_facts
+  if words=$(cell_try); then
+    good cell "the rules of people's servers can be loaded"
+  else
+    wrong cell "the rules of people's servers cannot be loaded: ${words:-no word}" "$CELL_REMEDY"
+  fi
+}
+
+# The rules go by what was noted at the last up. Private addresses are closed anyway.
+doctor_network_facts() {
+  local each fresh=''
+  for each in $(engine_nameservers); do
+    network_noted "$each" || {
+      wrong addresses "people's servers may not ask the nameserver $each" "./gpuhub up"
+      return
+    }
+  done
+  for each in $(own_addresses); do
+    if network_noted "$each"; then
+      continue
+    elif is_private "$each"; then
+      fresh=$each
+    else
+      wrong addresses "$each is this machine's, and people's servers do not know it" "./gpuhub up"
+      return
+    fi
+  done
+  if [[ -n $fresh ]]; then
+    note addresses "$fresh has come since the last up, which would note it for people's servers"
+  else
+    good addresses "this machine's and its nameservers are those of the last up"
   fi
 }
 

@@ -37,10 +37,22 @@ down_services() {
   docker ps -aq --filter label=com.docker.compose.project=gpuhub | down_each docker rm -f
   docker network ls -q --filter label=com.docker.compose.project=gpuhub \
     | down_each docker network rm
+  stray_cells | down_each docker rm -f -v
   running=$(notebooks -q | wc -l)
   say "gpuhub is down. Data, settings and images are kept; ./gpuhub up brings it back."
   [[ $running -eq 0 ]] \
     || say "People's notebooks go on: $running. They keep their GPUs (--all would remove them)."
+}
+
+# Those that no notebook uses, whether it runs or not.
+stray_cells() {
+  local used
+  used=$(notebooks -aq | while read -r id; do
+    docker inspect --format '{{.HostConfig.NetworkMode}}' "$id"
+  done)
+  cells -aq --no-trunc | while read -r id; do
+    [[ $used == *"container:$id"* ]] || say "$id"
+  done
 }
 
 down_container() {
@@ -61,6 +73,7 @@ home_volumes() { docker volume ls --format '{{.Name}}' | grep '^gpuhub-home-' ||
 down_all() {
   down_confirm "$1"
   notebooks -aq | down_each docker rm -f -v
+  cells -aq | down_each docker rm -f -v
   down_services > /dev/null
   docker ps -aq --filter label=gpuhub.tools=1 | down_each docker rm -f
   our_networks | down_each docker network rm

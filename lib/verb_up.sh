@@ -26,7 +26,7 @@ verb_up() {
   settings_ensure "$simulate"
   settings_check
   up_settings_fit
-  image_ensure proxy hub
+  image_ensure proxy hub cell
   up_notebook_images
   up_start
   up_summary $((SECONDS - start))
@@ -74,6 +74,7 @@ up_notebook_images() {
 up_start() {
   local access='' secrets
   volumes_ensure
+  cell_check
   network_ensure
   if [[ -n $(setting SIMULATE) ]]; then
     step simulate "simulated GPUs: $(setting SIMULATE) × $(setting SIM_MODEL)" \
@@ -86,6 +87,7 @@ up_start() {
   services_write "$secrets" "$access"
   tools_ensure
   step compose "starting the services" compose up --detach --remove-orphans --no-build
+  network_write "$(network_label)"  # once more: the bridge of Compose's own network is new
   local_enabled || local_remove
   step healthy "waiting until they are healthy" services_wait "$HEALTHY_WITHIN"
 }

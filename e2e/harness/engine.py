@@ -3,9 +3,11 @@
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 RUN_ID = os.environ.get("E2E_RUN_ID", "desk")
 NETWORK = os.environ.get("E2E_NETWORK", "gpuhub-e2e-desk")
+CHECKOUT = Path(os.environ.get("E2E_CHECKOUT", "/src"))
 VERSION = os.environ.get("E2E_VERSION", "0.1.0")
 DATA_VOLUME = "gpuhub-e2e-data"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "only")  # each has machines of its own
@@ -50,6 +52,13 @@ def docker(*args: str, stdin: str | None = None, check: bool = True, seconds: fl
 
 def image(name: str) -> str:
     return f"gpuhub/{name}:{VERSION}"
+
+
+def in_host(reference: str) -> str:
+    """An image's name in a test host: there the product looks for its own version's."""
+    own = (CHECKOUT / "VERSION").read_text().strip()
+    ours = reference.startswith("gpuhub/")
+    return f"{reference.rpartition(':')[0]}:{own}" if ours else reference
 
 
 def image_id(reference: str) -> str | None:

@@ -2,12 +2,10 @@
 
 import os
 import subprocess
-from pathlib import Path
 
-from .engine import Done
+from .engine import CHECKOUT, Done
 from .testhost import TestHost
 
-CHECKOUT = Path(os.environ.get("E2E_CHECKOUT", "/src"))
 PLACE = "/opt/gpuhub"
 UP_SECONDS = 240
 PASSWORD = "correct-horse-7"

@@ -34,7 +34,8 @@ def _seed_of(references: list[str]) -> str:
     missing = [reference for reference, found in ids.items() if found is None]
     if missing:
         raise AssertionError(f"not built on the outer engine: {', '.join(missing)}")
-    text = "\n".join(f"{reference} {found}" for reference, found in sorted(ids.items()))
+    named = {engine.in_host(reference): found for reference, found in ids.items()}
+    text = "\n".join(f"{name} {found}" for name, found in sorted(named.items()))
     folder = f"seeds/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if "yes" not in engine.on_data(f"[ ! -d /data/{folder} ] || echo yes"):
         _make(folder, {reference: str(found) for reference, found in ids.items()})
@@ -64,10 +65,11 @@ def _make(folder: str, ids: dict[str, str]) -> None:
     try:
         shown = host.docker("images", "-q", "--no-trunc").out.split()
         _load(host, [reference for reference, found in ids.items() if found not in shown])
-        for reference, found in ids.items():
-            host.docker("tag", found, reference)
+        names = {engine.in_host(reference): found for reference, found in ids.items()}
+        for name, found in names.items():
+            host.docker("tag", found, name)
         listed = host.docker("images", "--format", "{{.Repository}}:{{.Tag}}").out.split()
-        extra = [name for name in listed if name not in ids and "<none>" not in name]
+        extra = [name for name in listed if name not in names and "<none>" not in name]
         if extra:
             host.docker("rmi", *extra)
         host.docker("image", "prune", "-f")

@@ -12,6 +12,7 @@ from .poll import poll
 from .testhost import TestHost
 
 NOTEBOOKS = "label=gpuhub.notebook=1"
+CELLS = "label=gpuhub.cell=1"
 _numbers = itertools.count(1)
 
 
@@ -60,6 +61,10 @@ class World:
     def notebooks(self) -> list[str]:
         return self.host.containers(NOTEBOOKS)
 
+    def cells(self) -> list[str]:
+        """The network containers, of servers that run and of those that do not any more."""
+        return self.host.containers(CELLS)
+
     def machine(self) -> dict:
         """The description of the simulated GPUs of this host."""
         folders = ["/var/lib/docker/volumes/gpuhub_sim/_data/state", "/run/nvml_sim"]
@@ -69,10 +74,11 @@ class World:
     def nothing_left(self) -> str:
         """What is still held or there, as text; empty when nothing is."""
         live = [f"{x['owner']['user']} {x['state']}" for x in self.allocator.leases()]
-        return "; ".join(live + [f"container {x[:12]}" for x in self.notebooks()])
+        left = [f"container {x[:12]}" for x in self.notebooks()]
+        return "; ".join(live + left + [f"cell {x[:12]}" for x in self.cells()])
 
     def await_nothing_left(self, seconds: float = 40) -> None:
-        poll("no lease and no notebook left", self.nothing_left, lambda s: s == "", seconds)
+        poll("no lease, no notebook and no cell left", self.nothing_left, lambda s: s == "", seconds)
 
     def now_ns(self) -> int:
         return int(self.host.sh("date +%s%N").out)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from jupyterhub_gpu import resume
 from jupyterhub_gpu.settings import Settings, read_secret, token_from
+from jupyterhub_gpu.stray_cells import start_stray_cells
 from jupyterhub_gpu.strays import start_strays
 from jupyterhub_gpu.watch import start_watch
 
@@ -20,5 +21,6 @@ c.JupyterHub.load_roles.append(resume.role())
 
 start_watch(ENGINE)
 start_strays(settings.socket)
+start_stray_cells(settings.hub_name)
 base_url = c.JupyterHub.get("base_url", "/").rstrip("/")
 resume.start_resume(settings.socket, f"http://127.0.0.1:8081{base_url}/hub/api", own_token)

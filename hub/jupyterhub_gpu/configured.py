@@ -53,7 +53,7 @@ def configure_spawner(c: Any, settings: Settings, version: str) -> None:
     c.DockerSpawner.prefix = "gpuhub-nb"
     c.DockerSpawner.name_template = name_template(settings.hub_name)
     c.DockerSpawner.mounts = [_mount(each) for each in spawner.mounts]
-    c.DockerSpawner.extra_host_config = {"security_opt": ["no-new-privileges"]}
+    c.GpuMixin.reach = list(notebook.reach)
     c.DockerSpawner.environment = _environment(settings)
     if spawner.kind == "docker":
         c.DockerSpawner.volumes = {"gpuhub-home-{username}": HOME}

@@ -21,6 +21,7 @@ from traitlets import Dict, Integer, default
 
 from . import profiles
 from .allocator import AllocatorError, NotFound
+from .cell import InCell
 from .choices import add_limits
 from .engine import ENGINE_ERRORS, StillThere, env_of, is_running, labels_of
 from .lease import Lease, add_lease
@@ -33,7 +34,7 @@ TOKEN = "JUPYTERHUB_API_TOKEN"
 CROWD_RETRY_S = 30
 
 
-class GpuMixin(Leasing):
+class GpuMixin(InCell, Leasing):
     """Leases GPUs for the servers of a DockerSpawner class: `class S(GpuMixin, DockerSpawner)`."""
 
     starts_limit = Integer(
@@ -140,6 +141,7 @@ class GpuMixin(Leasing):
         self.story.tell("Removing what is left of your previous server")
         await self.remove_for_good(found["Id"], self.removal_timeout, grace=is_running(found))
         self.object_id = ""
+        await self.remove_cell()
 
     async def _may_adopt(self, found: dict[str, Any], choice: profiles.Choice) -> bool:
         """Only what is surely this server, with what was asked for now."""
@@ -153,6 +155,8 @@ class GpuMixin(Leasing):
         try:
             lease = await self.allocator.lease(labels["gpuhub.lease"])
         except NotFound:
+            return False
+        if not await self.in_right_cell(found):
             return False
         same = lease.owner == self.owner and lease.container == found["Id"]
         return lease.state == "active" and same and lease.wants == choice.gpus
@@ -225,14 +229,16 @@ class GpuMixin(Leasing):
             await self._remove_leftover()
 
     async def _remove_leftover(self, lease_id: str = "") -> None:
-        """Remove our container if it does not run (Created, exited), or is of `lease_id`."""
+        """Remove our container if it does not run (Created, exited), or is of `lease_id`; and the
+        cell, once no container of ours is left in it."""
         try:
             found = await self.inspect(self.object_name)
-            if not found:
-                return
-            ours = "" if self.is_foreign(found) else labels_of(found).get("gpuhub.lease")
-            if ours and (ours == lease_id if lease_id else not is_running(found)):
+            if found:
+                ours = "" if self.is_foreign(found) else labels_of(found).get("gpuhub.lease")
+                if not ours or (ours != lease_id if lease_id else is_running(found)):
+                    return
                 await self.remove_for_good(found["Id"], self.removal_timeout, grace=False)
+            await self.remove_cell(lease_id)
         except (StillThere, *ENGINE_ERRORS) as error:
             self.log.warning("Leftover of %s not removed: %s", self._log_name, error)
 

@@ -167,11 +167,18 @@ def engine(allocator: FakeAllocator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(GpuDockerSpawner, "_executor", None)
     yield fake
     fake.close()
+    assert fake.wrong == []
+
+
+@pytest.fixture
+def isolate() -> bool:
+    """Whether servers get cells; tests of cells say yes."""
+    return False
 
 
 @pytest.fixture
 async def hub_again(
-    allocator: FakeAllocator, engine: FakeEngine, tmp_path: Path
+    allocator: FakeAllocator, engine: FakeEngine, isolate: bool, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Any]]:
     """Starts the hub, and again after an end as by SIGTERM: with the same database.
 
@@ -183,6 +190,7 @@ async def hub_again(
         if name in hubs:
             await end(hubs[name])
         config = settings(tmp_path, allocator, name)
+        config.GpuMixin.isolate = isolate
         TestedHub.clear_instance()
         app = TestedHub.instance(config=config)
         await app.initialize([])
@@ -216,6 +224,7 @@ def settings(tmp_path: Path, allocator: FakeAllocator, name: str) -> Config:
     c.GpuMixin.hub_name = name
     c.GpuMixin.allocator_socket = str(allocator.socket.with_name(f"{name}.sock"))
     c.GpuMixin.profile_list = PROFILES
+    c.GpuMixin.network_file = str(tmp_path / "network.json")
     c.GpuMixin.allocator_patience = 1.0
     c.GpuMixin.ending_timeout = 3
     c.GpuMixin.removal_timeout = 2

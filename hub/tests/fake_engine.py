@@ -1,7 +1,8 @@
 """docker-py's APIClient, faked at its edge: containers in memory, each with an HTTP server.
 
 `fail[method]` holds errors to raise in turn; `slow[method]` seconds to take (in the hub's one
-engine thread, as a real engine would). `calls` is what was asked, in order.
+engine thread, as a real engine would). `calls` is what was asked, in order. Cells are apart from
+the other containers; what a cell says is `cell_says`. `wrong` is what may never happen to them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tarfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -20,6 +22,7 @@ from docker.errors import APIError, NotFound
 from docker.types import HostConfig
 
 NETWORK = "notebooks"
+READY = (b"ready\n",)
 
 
 def engine_error(status: int, words: str = "engine trouble") -> APIError:
@@ -38,6 +41,23 @@ class _Server(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class _Said:
+    """What a container says, as docker-py streams it."""
+
+    def __init__(self, pieces: tuple[bytes, ...] | None) -> None:
+        self.pieces = pieces
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.pieces is None:
+            self.closed.wait(20)
+            return
+        yield from self.pieces
+
+    def close(self) -> None:
+        self.closed.set()
+
+
 class FakeEngine:
     numbers = itertools.count(1)
 
@@ -46,6 +66,9 @@ class FakeEngine:
         self.fail: dict[str, list[Exception]] = defaultdict(list)
         self.slow: dict[str, float] = {}
         self.calls: list[str] = []
+        self.cells: dict[str, dict[str, Any]] = {}
+        self.cell_says: tuple[bytes, ...] | None = READY  # None: nothing, and it does not end
+        self.wrong: list[str] = []
         self.on_gone: list[Any] = []
         self.gone: list[dict[str, Any]] = []  # containers that were there
         self.exits: dict[str, int] = {}  # entrypoint -> code: such a container ends at once
@@ -60,7 +83,7 @@ class FakeEngine:
             raise self.fail[method].pop(0)
 
     def _find(self, ref: str) -> dict[str, Any]:
-        for found in self.containers.values():
+        for found in [*self.containers.values(), *self.cells.values()]:
             if ref in (found["Id"], found["Name"]):
                 return found
         raise engine_error(404, f"No such container: {ref}")
@@ -86,11 +109,17 @@ class FakeEngine:
 
     def create_container(self, **kwargs: Any) -> dict[str, Any]:
         self._enter("create_container")
-        if any(each["Name"] == kwargs["name"] for each in self.containers.values()):
+        known = [*self.containers.values(), *self.cells.values()]
+        if any(each["Name"] == kwargs["name"] for each in known):
             raise engine_error(409, f"the name {kwargs['name']} is in use")
         number = next(self.numbers)
         ident = f"{number:064x}"
-        self.containers[ident] = {
+        is_cell = (kwargs.get("labels") or {}).get("gpuhub.cell") == "1"
+        joined = self._joined(kwargs["host_config"])
+        if joined and any(kwargs.get(key) for key in ("ports", "hostname", "networking_config")):
+            raise engine_error(400, "conflicting options: the container type network mode")
+        address = f"127.1.{number // 250}.{number % 250 + 1}"
+        (self.cells if is_cell else self.containers)[ident] = {
             "Id": ident,
             "Name": kwargs["name"],
             "Config": {
@@ -104,24 +133,38 @@ class FakeEngine:
             },
             "HostConfig": dict(kwargs["host_config"]),
             "State": self._state("created"),
-            "NetworkSettings": {
-                "Networks": {NETWORK: {"IPAddress": f"127.1.{number // 250}.{number % 250 + 1}"}}
-            },
+            "NetworkSettings": {"Networks": {} if joined else {NETWORK: {"IPAddress": address}}},
         }
         return {"Id": ident}
 
     def start(self, ref: str) -> None:
         self._enter("start")
         found = self._find(ref)
+        if found["Id"] in self.cells:
+            found["State"] = self._state("running")
+            return
         code = self.exits.get((found["Config"]["Entrypoint"] or [""])[0])
         if code is not None:
             found["State"] = self._state("exited", code)
             return
-        address = found["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+        found["State"] = self._state("running")
+        cell = self._joined(found["HostConfig"])
+        if cell and not (cell in self.cells and self.cells[cell]["State"]["Running"]):
+            raise engine_error(409, f"cannot join network of a non running container: {cell}")
+        shown = self._find(cell) if cell else found
+        address = shown["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
         server = http.server.ThreadingHTTPServer((address, 8888), _Server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self._servers[found["Id"]] = server
-        found["State"] = self._state("running")
+
+    def logs(self, ref: str, *, stream: bool = False, follow: bool = False) -> Any:
+        self._enter("logs")
+        if not stream:
+            return b"what it said"
+        assert self._find(ref)["State"]["Running"]
+        if self.cell_says is not None and self.cell_says != READY:
+            self.cells[self._find(ref)["Id"]]["State"] = self._state("exited", 69)
+        return _Said(self.cell_says)
 
     def stop(self, ref: str, timeout: int = 10) -> None:
         self._enter("stop")
@@ -132,11 +175,10 @@ class FakeEngine:
         found = self._find(ref)
         if found["State"]["Running"] and not force:
             raise engine_error(409, "container is running")
+        if found["Id"] in self.cells:
+            self._remove_cell(found["Id"])
+            return
         self.vanish(found["Id"])
-
-    def logs(self, ref: str) -> bytes:
-        self._find(ref)
-        return b"what it said"
 
     def put_archive(self, ref: str, path: str, data: bytes) -> bool:
         self._enter("put_archive")
@@ -156,6 +198,17 @@ class FakeEngine:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
         return [out.getvalue()], {}
+
+    def _remove_cell(self, ident: str) -> None:
+        for each in self.containers.values():
+            if each["State"]["Running"] and self._joined(each["HostConfig"]) == ident:
+                self.wrong.append(f"{self.cells[ident]['Name']} removed under {each['Name']}")
+        del self.cells[ident]
+
+    @staticmethod
+    def _joined(host_config: dict[str, Any]) -> str:
+        kind, _, cell = str(host_config.get("NetworkMode")).partition(":")
+        return cell if kind == "container" else ""
 
     # --- what happens to containers -------------------------------------------------------------
 

@@ -31,6 +31,7 @@ ARROWS = {
                "service", "http", "api"},
     "ctl": {"model", "http", "api"},
     "nvml_sim": set(),
+    "cell": set(),
 }
 # A library's headers stay in the layers that wrap it: (header, layers, instead).
 WRAPPED = [
