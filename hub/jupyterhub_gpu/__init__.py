@@ -5,7 +5,7 @@ Asks the allocator for a lease, injects what it grants, binds, releases. No poli
 
 from pathlib import Path
 
-from .auth import HostPAMAuthenticator
+from .auth_host import HostAuthenticator
 from .spawner import GpuDockerSpawner, GpuMixin
 from .systemuser import GpuSystemUserSpawner
 
@@ -16,6 +16,6 @@ __all__ = [
     "GpuDockerSpawner",
     "GpuMixin",
     "GpuSystemUserSpawner",
-    "HostPAMAuthenticator",
+    "HostAuthenticator",
 ]
 __version__ = "0.1.0"

@@ -8,7 +8,8 @@ from typing import Any
 from .settings import Settings
 
 AUTHENTICATORS = {
-    "pam": "jupyterhub_gpu.HostPAMAuthenticator",
+    "pam": "jupyterhub_gpu.HostAuthenticator",
+    "sssd": "jupyterhub_gpu.HostAuthenticator",
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyterhub_gpu import HostPAMAuthenticator
+from jupyterhub_gpu import HostAuthenticator
 from jupyterhub_gpu.deletion import StopServersFirst
 from jupyterhub_gpu.renaming import CarefulRename
 
@@ -69,5 +69,5 @@ async def test_only_who_may_rename_learns_whether_a_server_runs(hub, engine, all
 
 
 def test_both_mixins_are_in_the_authenticator_of_the_product():
-    assert issubclass(HostPAMAuthenticator, StopServersFirst)
-    assert issubclass(HostPAMAuthenticator, CarefulRename)
+    assert issubclass(HostAuthenticator, StopServersFirst)
+    assert issubclass(HostAuthenticator, CarefulRename)

@@ -12,7 +12,7 @@ from jupyterhub_gpu import (
     TEMPLATES,
     GpuDockerSpawner,
     GpuSystemUserSpawner,
-    HostPAMAuthenticator,
+    HostAuthenticator,
     configured,
     profiles,
     resume,
@@ -270,7 +270,7 @@ def test_the_pages_are_there():
 
 
 @pytest.mark.parametrize(
-    "kind", [GpuDockerSpawner, GpuSystemUserSpawner, HostPAMAuthenticator, Entrance]
+    "kind", [GpuDockerSpawner, GpuSystemUserSpawner, HostAuthenticator, Entrance]
 )
 def test_every_trait_has_help_and_a_place_in_the_docs(kind):
     docs = (HUB.parent / "docs/hub.md").read_text()

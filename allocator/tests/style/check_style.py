@@ -30,6 +30,7 @@ ARROWS = {
     "daemon": {"model", "config", "policy", "ledger", "store", "inventory", "runtime", "inject",
                "service", "http", "api"},
     "ctl": {"model", "http", "api"},
+    "login": {"text", "model", "http", "api"},
     "nvml_sim": set(),
     "cell": set(),
 }
@@ -38,6 +39,7 @@ WRAPPED = [
     (r"boost/(asio|beast)\b", {"http"}, "http/'s server.hpp, client.hpp or loop.hpp"),
     (r"sqlite3\.h$", {"store"}, "store/store.hpp"),
     (r"dlfcn\.h$", {"inventory"}, "inventory/inventory.hpp"),
+    (r"security/pam", {"login"}, "login/ports.hpp"),
     (r"toml\+\+/", {"config"}, "config/read.hpp"),
     (r"yaml-cpp/", {"inventory"}, "inventory/cdi.hpp"),
 ]
