@@ -12,7 +12,10 @@ from harness.bare_machine import BareMachine, shared_kernel
 from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
 
-PRODUCT_IMAGES = [engine.image(x) for x in ("allocator", "hub", "proxy", "cell", "notebook", "tools")]
+PRODUCT_IMAGES = [
+    engine.image(name)
+    for name in ("allocator", "login", "hub", "proxy", "cell", "notebook", "tools")
+]
 MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper",
           "test_member", "test_kills", "test_systemuser"}  # fmt: skip
 BASE_IMAGE = "debian:trixie-slim"

@@ -2,7 +2,7 @@
 # The volumes, and the secrets in two of them: made once, kept, readable by their service only.
 
 # All volumes are made here and `external` to Compose, so that no Compose command removes data.
-readonly VOLUMES=(ledger run-admin run-hub hub-data secrets-hub secrets-proxy)
+readonly VOLUMES=(ledger run-admin run-hub run-login hub-data secrets-hub secrets-proxy)
 
 volumes_ensure() {
   local name

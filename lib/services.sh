@@ -1,7 +1,16 @@
 # shellcheck shell=bash
 # The running services: what Compose is told, finding containers, waiting until they are healthy.
 
-readonly SERVICES=(allocator proxy hub)
+readonly SERVICES=(allocator login proxy hub)
+
+# Those that this machine's settings want, one per line.
+services() {
+  local name
+  for name in "${SERVICES[@]}"; do
+    [[ $name != login ]] || login_enabled || continue
+    say "$name"
+  done
+}
 
 # The container of a service, running or not; empty if there is none.
 service_container() {
@@ -21,7 +30,7 @@ service_state() {
 
 services_healthy() {
   local name
-  for name in "${SERVICES[@]}"; do
+  for name in $(services); do
     [[ $(service_state "$name") == "running healthy" ]] || return 1
   done
 }
@@ -34,9 +43,10 @@ cells() { docker ps "$@" --filter label=gpuhub.cell=1; }
 # What `up` found out, for Compose: the exported settings and this machine's facts.
 # services_write SECRETS ACCESS: as secrets_ensure and gpu_access print them; ACCESS may be empty.
 services_write() {
-  local fingerprint given driver ids
+  local fingerprint given driver ids folder target
   read -r fingerprint given <<< "$1"
   read -r driver ids <<< "${2:-none none}"
+  read -r folder target <<< "$(login_mount)"
   {
     cat "$CONFIG/compose.env"
     printf "%s='%s'\n" GPUHUB_VERSION "$VERSION" GPUHUB_DOCKER_SOCKET "$(engine_socket)" \
@@ -47,6 +57,8 @@ services_write() {
       GPUHUB_NOTEBOOK_PROXY "$(network_proxy "$(network_label)")"
     [[ -z $(setting SIMULATE) ]] || printf "%s='%s'\n" GPUHUB_SIM_DEVICES "$(simulation_path)"
     ! local_enabled || printf "%s='%s'\n" GPUHUB_LOCAL_GID "$(local_gid)"
+    ! login_enabled || printf "%s='%s'\n" GPUHUB_LOGIN_SOURCE "$(login_source)" \
+      GPUHUB_LOGIN_FOLDER "$folder" GPUHUB_LOGIN_TARGET "$target"
   } > "$STATE/compose.env.new"
   mv "$STATE/compose.env.new" "$STATE/compose.env"
   services_overlays "$2" > "$STATE/overlays"
@@ -63,12 +75,13 @@ services_overlays() {
     say compose.cdi.yaml
   fi
   ! local_enabled || say compose.local.yaml
+  ! login_enabled || say compose.login.yaml
 }
 
 services_wait() {
   poll "$1" services_healthy && return 0
   local name
-  for name in "${SERVICES[@]}"; do
+  for name in $(services); do
     [[ $(service_state "$name") != "running healthy" ]] || continue
     {
       say "--- $name: $(service_state "$name"); the end of its log:"

@@ -11,7 +11,10 @@ verb_build() {
     esac
     shift
   done
-  [[ ${#names[@]} -gt 0 ]] || names=(allocator proxy hub notebook)
+  if [[ ${#names[@]} -eq 0 ]]; then
+    names=(allocator proxy hub notebook)
+    ! login_enabled || names+=(login)
+  fi
   lock_state
   engine_ensure
   image_ensure "${names[@]}"

@@ -55,8 +55,22 @@ doctor_system() {
   fi
 }
 
-# Log-in by the host's accounts reads these through the hub's container, as root without powers.
+# What the log-in helper is to read: as root without powers.
 doctor_accounts() {
+  case $(login_source) in
+    host) doctor_host_accounts ;;
+    sss)
+      if [[ -S $SSS_PIPES/nss ]]; then
+        good accounts "those of sssd, which listens in $SSS_PIPES"
+      else
+        wrong accounts "no sssd listens in $SSS_PIPES" \
+          "start sssd (systemctl status sssd), or choose another method in gpuhub.toml, [auth]"
+      fi
+      ;;
+  esac
+}
+
+doctor_host_accounts() {
   local mode file
   for file in /etc/passwd /etc/group /etc/shadow; do
     [[ ! -e $file ]] || continue
@@ -67,7 +81,7 @@ doctor_accounts() {
   case $mode in
     [46]*' root') good accounts "/etc is readable; shadow is ${mode/ /, owner }" ;;
     *)
-      wrong accounts "/etc/shadow has mode ${mode/ /, owner }: the hub cannot read it" \
+      wrong accounts "/etc/shadow has mode ${mode/ /, owner }: the log-in helper cannot read it" \
         "sudo chmod 640 /etc/shadow"
       ;;
   esac
@@ -197,7 +211,7 @@ doctor_port() {
 
 doctor_services() {
   local name state down=0
-  for name in "${SERVICES[@]}"; do
+  for name in $(services); do
     state=$(service_state "$name")
     case $state in
       "running healthy") good "$name" "$state" ;;
@@ -209,8 +223,20 @@ doctor_services() {
     esac
   done
   [[ $down -eq 0 ]] || note services "./gpuhub up starts them"
+  doctor_login
   [[ $(service_state allocator) == running* ]] || return 0
   doctor_ready
+}
+
+# Whether sssd answers the helper. Of the host's accounts all that can be wrong was said above.
+doctor_login() {
+  local words
+  [[ $(login_source) == sss && $(service_state login) == running* ]] || return 0
+  if words=$(login_ping); then
+    good log-in "sssd answers the log-in helper"
+  else
+    wrong log-in "$words" "systemctl status sssd; then ./gpuhub compose restart login"
+  fi
 }
 
 # What /readyz says, in gpuctl's words.

@@ -30,7 +30,7 @@ verb_down() {
 # Hub first: it must not see its proxy or the allocator go.
 down_services() {
   local name id running
-  for name in hub proxy allocator; do
+  for name in hub login proxy allocator; do
     id=$(service_container "$name")
     [[ -z $id ]] || step "down-$name" "stopping $name" down_container "$id"
   done

@@ -11,8 +11,8 @@ verb_logs() {
         tail=$2
         shift
         ;;
-      allocator | proxy | hub) service=$1 ;;
-      *) fail "there is no service $1" "one of: ${SERVICES[*]}" ;;
+      allocator | login | proxy | hub) service=$1 ;;
+      *) fail "there is no service $1" "one of: $(services | paste -sd ' ')" ;;
     esac
     shift
   done
@@ -23,7 +23,7 @@ verb_logs() {
   fi
   local name
   trap 'kill $(jobs -p) 2> /dev/null' INT TERM
-  for name in "${SERVICES[@]}"; do
+  for name in $(services); do
     service_log "$name" --tail "$tail" "${follow[@]}" | sed -u "s/^/$(printf '%-9s' "$name") | /" &
     [[ ${#follow[@]} -gt 0 ]] || wait $!
   done

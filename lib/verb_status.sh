@@ -19,7 +19,7 @@ verb_status() {
 status_services() {
   local name id since state health
   printf '%-10s %-9s %-10s %s\n' SERVICE STATE HEALTH SINCE
-  for name in "${SERVICES[@]}"; do
+  for name in $(services); do
     id=$(service_container "$name")
     since=-
     [[ -z $id ]] || since=$(docker inspect --format '{{.State.StartedAt}}' "$id" | cut -c 1-19)

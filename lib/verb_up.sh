@@ -27,6 +27,7 @@ verb_up() {
   settings_check
   up_settings_fit
   image_ensure proxy hub cell
+  ! login_enabled || image_ensure login
   up_notebook_images
   up_start
   up_summary $((SECONDS - start))
@@ -51,6 +52,7 @@ up_settings_fit() {
   given_check
   authorities_export
   local_check
+  login_check
   if ! port_is_ours "$port" && port_answers "$address" "$port"; then
     fail "something else listens on $address:$port" \
       "stop it, or choose another port in gpuhub.toml, [hub]"
