@@ -1,0 +1,372 @@
+"""One conversation with a directory server: verified TLS, limits of time, results as plain data.
+
+Blocking: used in threads only (auth_directory, directory_check). Several servers are asked in
+order; what cannot be asked raises Away with its kind. Referrals are never followed: they would
+send the password to whatever host the answer names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+import ldap3
+from ldap3.core.exceptions import (
+    LDAPException,
+    LDAPSocketOpenError,
+    LDAPSSLConfigurationError,
+)
+
+from .trust import Fault, client_context, fault_of
+
+PPOLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # asks slapd why it refuses a password
+SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT, BAD_CREDENTIALS = 0, 4, 32, 49
+BUSY_CODES = (3, 11, 51, 52)  # time limit, admin limit, busy, unavailable
+FORGIVEN_AFTER_S = 30.0  # a server that failed is asked last for so long
+PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789=,_.@-")
+
+
+class Kind(StrEnum):
+    """Why the directory cannot be asked, to be read after "the directory"."""
+
+    UNREACHABLE = "cannot be reached"
+    SILENT = "does not answer"
+    UNTRUSTED = f"cannot be asked: its certificate {Fault.UNTRUSTED}"
+    OTHER_NAME = f"cannot be asked: its certificate {Fault.OTHER_NAME}"
+    EXPIRED = f"cannot be asked: its certificate {Fault.EXPIRED}"
+    NO_TLS = "cannot be asked: it does not speak TLS with this hub"
+    ACCOUNT = "refuses the hub's own account"
+    QUESTION = "refuses what the hub asks"
+
+
+class Away(Exception):
+    """The directory cannot be asked. `kind` is for people, `reason` for the admin's log."""
+
+    def __init__(self, kind: Kind, server: str, reason: str) -> None:
+        super().__init__(f"{server}: {kind}: {reason}")
+        self.kind = kind
+        self.server = server
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Where:
+    """The servers and how to speak with them. `ldaps`: TLS from the start, else StartTLS."""
+
+    servers: tuple[str, ...]
+    port: int
+    ldaps: bool
+    timeout_s: float
+    account: str | None  # of the hub, to look people up; None: anonymous
+    password: str | None
+    tls: dict[str, Any] = field(default_factory=dict)  # ldap3.Tls's: ca_certs_file, …
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry; attributes by lower-case name, as bytes."""
+
+    dn: str
+    attributes: dict[str, list[bytes]]
+
+    def texts(self, name: str) -> list[str]:
+        """Its values that are text."""
+        found = []
+        for value in self.attributes.get(name.lower(), []):
+            with contextlib.suppress(UnicodeDecodeError):
+                found.append(value.decode())
+        return found
+
+    def text(self, name: str) -> str:
+        """The first value; empty if there is none."""
+        return next(iter(self.texts(name)), "")
+
+    def number(self, name: str) -> int | None:
+        """The first value if it is a number."""
+        with contextlib.suppress(ValueError):
+            return int(self.text(name))
+        return None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said to a name and a password."""
+
+    code: int
+    message: str
+    policy: int | None = None  # slapd's ppolicy: its error, if it told one
+
+    @property
+    def ok(self) -> bool:
+        return self.code == SUCCESS
+
+
+def escape(value: str | bytes) -> str:
+    """`value` for a filter, with everything that is not plainly harmless as hexadecimal."""
+    raw = value.encode() if isinstance(value, str) else value
+    return "".join(chr(byte) if byte in PLAIN else f"\\{byte:02x}" for byte in raw)
+
+
+class Talk:
+    """All that is asked for one log-in: one time limit over all servers; can be cut short."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._ends = time.monotonic() + limit_s
+        self._lock = threading.Lock()
+        self._open: set[Any] = set()
+
+    def left_s(self) -> float:
+        return self._ends - time.monotonic()
+
+    def cut(self) -> None:
+        """From another thread: whatever waits for a server gives up."""
+        with self._lock:
+            self._ends = 0.0
+            connections = list(self._open)
+        for connection in connections:
+            with contextlib.suppress(OSError, AttributeError):
+                connection.socket.shutdown(2)
+
+    def add(self, connection: Any) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def remove(self, connection: Any) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+
+class Directory:
+    """The servers, in the order of the config; one that failed lately is asked last."""
+
+    def __init__(self, where: Where) -> None:
+        self.where = where
+        self._failed: dict[str, float] = {}
+
+    def ask[T](self, talk: Talk, question: Callable[[Session], T]) -> T:
+        """`question` with a session of the hub's account; asked again of the next server when
+
+        one fails. Raises Away, the most telling one, if none is left.
+        """
+        order = sorted(self.where.servers, key=self._failed_lately)
+        failures: list[Away] = []
+        for count, server in enumerate(order):
+            share_s = talk.left_s() / (len(order) - count)
+            limit_s = min(self.where.timeout_s, share_s)
+            try:
+                if limit_s <= 0:
+                    raise Away(Kind.SILENT, server, "no time is left to ask it")
+                with Session(self.where, server, talk, limit_s) as session:
+                    session.login()
+                    answer = question(session)
+                self._failed.pop(server, None)
+                return answer
+            except Away as failure:
+                failures.append(failure)
+                if failure.kind in (Kind.ACCOUNT, Kind.QUESTION):
+                    break  # it is there; the others would say the same
+                self._failed[server] = time.monotonic()
+        raise _most_telling(failures)
+
+    def all_away(self) -> bool:
+        """None has answered lately: what can wait is not worth the time."""
+        return all(self._failed_lately(server) for server in self.where.servers)
+
+    def _failed_lately(self, server: str) -> bool:
+        at = self._failed.get(server)
+        return at is not None and time.monotonic() - at < FORGIVEN_AFTER_S
+
+
+def _most_telling(failures: Sequence[Away]) -> Away:
+    order = list(Kind)
+    worst = max(failures, key=lambda failure: order.index(failure.kind))
+    reasons = "; ".join(str(failure) for failure in failures)
+    return Away(worst.kind, worst.server, worst.reason if len(failures) == 1 else reasons)
+
+
+class _Tls(ldap3.Tls):
+    """Verified as `trust` says. ldap3 makes text of errors: the real one is kept."""
+
+    error: BaseException | None = None
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002
+        try:
+            context = client_context(self.ca_certs_file, self.ca_certs_path, self.ca_certs_data)
+            if self.certificate_file:
+                context.load_cert_chain(
+                    self.certificate_file, self.private_key_file, self.private_key_password
+                )
+            if self.ciphers:
+                context.set_ciphers(self.ciphers)
+            name = self.sni or connection.server.host
+            connection.socket = context.wrap_socket(connection.socket, server_hostname=name)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class Session:
+    """A connection to one server. Each question has `limit_s`, and no more than the talk has."""
+
+    def __init__(self, where: Where, server: str, talk: Talk, limit_s: float) -> None:
+        self.where, self.server, self.talk, self.limit_s = where, server, talk, limit_s
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self.talk.remove(connection)
+        with contextlib.suppress(LDAPException, OSError):
+            if connection.socket is not None:
+                connection.socket.close()  # no unbind: it could block, and nobody waits for it
+
+    def login(self) -> None:
+        """As the hub's own account. Raises Away."""
+        account, password = self.where.account, self.where.password
+        if account and not password:
+            raise Away(Kind.ACCOUNT, self.server, f"the password of {account} is empty")
+        answer = self._bind(account, password)
+        if not answer.ok:
+            who = account or "an anonymous question"
+            raise Away(Kind.ACCOUNT, self.server, f"{who}: {answer.code} {answer.message}".strip())
+
+    def try_password(self, dn: str, password: str) -> Answer:
+        """What the server says to `dn` with `password` (never empty: that would be anonymous)."""
+        if not dn or not password:
+            raise ValueError("a name and a password are needed")
+        with Session(self.where, self.server, self.talk, self.limit_s) as other:
+            return other._bind(dn, password)
+
+    def search(
+        self,
+        base: str,
+        what: str,
+        attributes: Sequence[str],
+        *,
+        most: int,
+        scope: str = ldap3.SUBTREE,
+    ) -> list[Entry]:
+        """At most `most` entries. Raises Away, also for a base of a subtree that does not exist."""
+        found = self._do(
+            lambda connection: connection.search(
+                base,
+                what,
+                scope,
+                attributes=list(attributes) or ["1.1"],
+                size_limit=most,
+                time_limit=max(1, math.ceil(self.limit_s)),
+            )
+        )
+        if found.result["result"] == NO_SUCH_OBJECT and scope == ldap3.BASE:
+            return []
+        if found.result["result"] not in (SUCCESS, SIZE_LIMIT):
+            raise self._refusal(found.result, f"search in {base} for {what}")
+        return [_entry(item) for item in found.response or [] if "raw_attributes" in item][:most]
+
+    def _bind(self, name: str | None, password: str | None) -> Answer:
+        self._open(name, password)
+        connection = self._do(
+            lambda it: it.bind(read_server_info=False, controls=[(PPOLICY, False, None)])
+        )
+        result = connection.result
+        if result["result"] in BUSY_CODES:
+            raise self._refusal(result, "bind")
+        return Answer(result["result"], result.get("message") or "", _policy(result))
+
+    def _open(self, name: str | None, password: str | None) -> None:
+        self.close()
+        tls = None
+        try:
+            tls = _Tls(**{**self.where.tls, "validate": ssl.CERT_REQUIRED})
+            server = ldap3.Server(
+                self.server,
+                port=self.where.port,
+                use_ssl=self.where.ldaps,
+                tls=tls,
+                get_info=ldap3.NONE,
+                connect_timeout=self._limit(),
+                mode=ldap3.IP_SYSTEM_DEFAULT,
+            )
+            # bytes: ldap3 would change some letters of a password that is text
+            secret = password.encode() if password else None
+            connection = ldap3.Connection(
+                server, name, secret, auto_referrals=False, check_names=False
+            )
+            self._connection = connection
+            self.talk.add(connection)
+            connection.open(read_server_info=False)
+            if not self.where.ldaps and not connection.start_tls(read_server_info=False):
+                raise Away(Kind.NO_TLS, self.server, "StartTLS was refused")
+        except (LDAPException, OSError) as error:
+            raise self._why_closed(error, tls) from error
+
+    def _limit(self) -> float:
+        limit_s = min(self.limit_s, self.talk.left_s())
+        if limit_s <= 0:
+            raise Away(Kind.SILENT, self.server, "no time is left")
+        return limit_s
+
+    def _do(self, what: Callable[[Any], object]) -> Any:
+        connection = self._connection
+        try:
+            connection.socket.settimeout(self._limit())
+            what(connection)
+        except (LDAPException, OSError, AttributeError) as error:
+            silent = "timed out" in str(error) or self.talk.left_s() <= 0
+            kind = Kind.SILENT if silent else Kind.UNREACHABLE
+            raise Away(kind, self.server, str(error) or type(error).__name__) from error
+        return connection
+
+    def _refusal(self, result: dict[str, Any], what: str) -> Away:
+        kind = Kind.SILENT if result["result"] in BUSY_CODES else Kind.QUESTION
+        words = f"{result['result']} {result.get('description', '')} {result.get('message', '')}"
+        return Away(kind, self.server, f"{what}: {words.strip()}")
+
+    def _why_closed(self, error: Exception, tls: _Tls | None) -> Away:
+        real = tls.error if tls is not None and tls.error is not None else None
+        text = str(real or error) or type(error).__name__
+        fault = fault_of(real)
+        if fault is not None:
+            return Away(Kind[fault.name], self.server, text)
+        if isinstance(error, LDAPSSLConfigurationError):
+            return Away(Kind.UNTRUSTED, self.server, f"the CA file cannot be used: {text}")
+        if isinstance(real, TimeoutError) or self.talk.left_s() <= 0:
+            return Away(Kind.SILENT, self.server, text)
+        if real is not None:
+            return Away(Kind.NO_TLS, self.server, text)
+        if isinstance(error, LDAPSocketOpenError):
+            return Away(Kind.UNREACHABLE, self.server, text)
+        # it was there until StartTLS
+        return Away(Kind.SILENT if "timed out" in text else Kind.NO_TLS, self.server, text)
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    attributes = {name.lower(): list(values) for name, values in item["raw_attributes"].items()}
+    return Entry(item["dn"], attributes)
+
+
+def _policy(result: dict[str, Any]) -> int | None:
+    """The error in slapd's answer to the ppolicy control: [1] ENUMERATED of a short sequence."""
+    control = (result.get("controls") or {}).get(PPOLICY) or {}
+    value = control.get("value") or b""
+    rest = value[2:] if value[:1] == b"\x30" else b""
+    while len(rest) >= 2:
+        tag, length = rest[0], rest[1]
+        if tag == 0x81 and length == 1:
+            return rest[2]
+        rest = rest[2 + length :]
+    return None
