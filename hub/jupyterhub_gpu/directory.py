@@ -20,6 +20,7 @@ from typing import Any, Self
 import ldap3
 from ldap3.core.exceptions import (
     LDAPException,
+    LDAPInvalidFilterError,
     LDAPSocketOpenError,
     LDAPSSLConfigurationError,
 )
@@ -311,7 +312,9 @@ class Session:
             connection.open(read_server_info=False)
             if not self.where.ldaps and not connection.start_tls(read_server_info=False):
                 raise Away(Kind.NO_TLS, self.server, "StartTLS was refused")
-        except (LDAPException, OSError) as error:
+        except Away:
+            raise
+        except Exception as error:  # ldap3's decoder raises anything when not a directory answers
             raise self._why_closed(error, tls) from error
 
     def _limit(self) -> float:
@@ -325,11 +328,19 @@ class Session:
         try:
             connection.socket.settimeout(self._limit())
             what(connection)
-        except (LDAPException, OSError, AttributeError) as error:
-            silent = "timed out" in str(error) or self.talk.left_s() <= 0
-            kind = Kind.SILENT if silent else Kind.UNREACHABLE
-            raise Away(kind, self.server, str(error) or type(error).__name__) from error
+        except Away:
+            raise
+        except Exception as error:
+            raise self._why_failed(error) from error
         return connection
+
+    def _why_failed(self, error: Exception) -> Away:
+        kind = Kind.UNREACHABLE
+        if isinstance(error, LDAPInvalidFilterError):
+            kind = Kind.QUESTION
+        elif "timed out" in str(error) or self.talk.left_s() <= 0:
+            kind = Kind.SILENT
+        return Away(kind, self.server, f"{type(error).__name__}: {error}")
 
     def _refusal(self, result: dict[str, Any], what: str) -> Away:
         kind = Kind.SILENT if result["result"] in BUSY_CODES else Kind.QUESTION
