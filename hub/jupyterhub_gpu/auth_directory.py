@@ -13,11 +13,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from jupyterhub.utils import maybe_future
 from ldapauthenticator import LDAPAuthenticator
 from ldapauthenticator.ldapauthenticator import TlsStrategy
 from traitlets import Enum, Float, List, TraitError, Unicode, default, validate
 
+from .away_words import unavailable
 from .directory import Away, Directory, Kind, Session, Talk, Where, escape
 from .directory_account import account_of
 from .directory_names import NAME, TYPED, login_of
@@ -25,6 +25,7 @@ from .directory_presets import Layout, layout, who
 from .directory_state import CLOSED, words
 from .directory_visit import Asked, Visit, visit
 from .entrance import Entrance, Told, Unavailable
+from .still_allowed import still_allowed
 from .threads import Busy, Threads
 
 LONGEST_PASSWORD = 1024
@@ -32,6 +33,7 @@ ALL_SERVERS_S = 8.5  # for one log-in over all servers; then the page says so
 CUT_S = 9.0
 AT_ONCE = 20  # log-ins that wait for the directory
 REFRESHES_AT_ONCE = 10
+SERVICE = "the directory"
 TLS_KWARGS = {
     "ca_certs_file", "ca_certs_path", "ca_certs_data", "local_private_key_file",
     "local_certificate_file", "local_private_key_password", "ciphers", "sni", "validate",
@@ -40,15 +42,6 @@ NOT_USED = (
     "bind_dn_template", "group_search_filter", "group_attributes", "use_lookup_dn_username",
     "lookup_dn", "attributes",
 )  # fmt: skip
-AGAIN = (
-    " Please try again in a few minutes. If it stays so, tell the hub's admins: its log and "
-    "`./gpuhub doctor` have the exact reason."
-)
-
-
-def unavailable(why: str) -> Unavailable:
-    """`why` is read after "the directory"."""
-    return Unavailable(f"Nobody can log in right now: the directory {why}.{AGAIN}")
 
 
 class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
@@ -224,13 +217,13 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
             return await self._threads.run(lambda: self.directory.ask(talk, question), CUT_S, most)
         except Away as away:
             self.log.error("The directory %s: %s: %s", away.kind, away.server, away.reason)
-            raise unavailable(away.kind) from away
+            raise unavailable(SERVICE, away.kind) from away
         except TimeoutError as error:
             self.log.error("The directory %s: cut off after %s s", Kind.SILENT, CUT_S)
-            raise unavailable(Kind.SILENT) from error
+            raise unavailable(SERVICE, Kind.SILENT) from error
         except Busy as error:
             self.log.error("%s log-ins wait for the directory already", self._threads.most)
-            raise unavailable("is being asked by too many at once") from error
+            raise unavailable(SERVICE, "is being asked by too many at once") from error
         finally:
             talk.cut()
 
@@ -289,11 +282,4 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
             self.log.warning("The account of %s: %s", user.name, verdict.state)
             return False
         model = {**self._model(found), "name": user.name}
-        return await self._still(user.name, model, handler)
-
-    async def _still(self, name: str, model: dict[str, Any], handler: Any) -> Any:
-        allowed = await maybe_future(self.check_allowed(name, model))
-        if not allowed or not await maybe_future(self.check_blocked_users(name, model)):
-            self.log.warning("%s is no longer allowed", name)
-            return False
-        return {**model, "admin": await maybe_future(self.is_admin(handler, model))}
+        return await still_allowed(self, user.name, model, handler)
