@@ -10,8 +10,10 @@ from .spawner import GpuDockerSpawner, GpuMixin
 from .systemuser import GpuSystemUserSpawner
 
 TEMPLATES = Path(__file__).parent / "templates"  # pages that replace JupyterHub's own
+NATIVE_TEMPLATES = Path(__file__).parent / "templates_native"  # besides, with accounts of its own
 
 __all__ = [
+    "NATIVE_TEMPLATES",
     "TEMPLATES",
     "GpuDockerSpawner",
     "GpuMixin",

@@ -13,18 +13,18 @@ class Busy(Exception):
 
 
 class Threads:
-    """A pool without a queue: what hangs cannot pile up behind it."""
+    """A pool whose queue is bounded, by default empty: what hangs cannot pile up behind it."""
 
-    def __init__(self, most: int, name: str) -> None:
-        self.most = most
+    def __init__(self, most: int, name: str, waiting: int = 0) -> None:
+        self.most = most + waiting
         self._pool = ThreadPoolExecutor(most, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._at_work = 0
 
     async def run[T](self, call: Callable[[], T], limit_s: float, most: int | None = None) -> T:
-        """What `call` returns. Raises Busy at once if `most` are at work; TimeoutError after
+        """What `call` returns. Raises Busy at once if `most` are at work or waiting; TimeoutError
 
-        `limit_s`, while the call goes on by itself and keeps its thread until it ends.
+        after `limit_s`, while the call goes on by itself and keeps its thread until it ends.
         """
         with self._lock:
             if self._at_work >= (self.most if most is None else most):
