@@ -245,6 +245,12 @@ class Session:
             who = account or "an anonymous question"
             raise Away(Kind.ACCOUNT, self.server, f"{who}: {answer.code} {answer.message}".strip())
 
+    def certificate_ends(self) -> str:
+        """The server's, as OpenSSL writes dates; empty if that cannot be told."""
+        socket = self._connection.socket
+        told = socket.getpeercert() if isinstance(socket, ssl.SSLSocket) else None
+        return str((told or {}).get("notAfter", ""))
+
     def try_password(self, dn: str, password: str) -> Answer:
         """What the server says to `dn` with `password` (never empty: that would be anonymous)."""
         if not dn or not password:
@@ -286,7 +292,8 @@ class Session:
         result = connection.result
         if result["result"] in BUSY_CODES:
             raise self._refusal(result, "bind")
-        return Answer(result["result"], result.get("message") or "", _policy(result))
+        words = result.get("message") or result.get("description") or ""
+        return Answer(result["result"], words, _policy(result))
 
     def _open(self, name: str | None, password: str | None) -> None:
         self.close()
