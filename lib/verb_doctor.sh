@@ -2,6 +2,9 @@
 # gpuhub doctor: looks at everything that `up` leans on and says what is wrong and what to do.
 # Changes nothing. Exits 1 if anything is wrong.
 
+# shellcheck source=/dev/null
+source "${BASH_SOURCE[0]%/*}/doctor_directory.sh"
+
 DOCTOR_WRONG=0
 
 good() { printf 'ok     %-16s %s\n' "$1" "$2"; }
@@ -28,6 +31,7 @@ verb_doctor() {
     doctor_port
     doctor_services
     doctor_network
+    doctor_directory
     doctor_local
   fi
   say ""

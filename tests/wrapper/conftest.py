@@ -9,7 +9,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PARTS = ["say", "host", "engine", "base", "tools", "images", "settings", "network", "secrets", "simulate",
-         "local", "services", "junit"]  # fmt: skip
+         "local", "services", "hub_python", "junit"]  # fmt: skip
 
 # As ./gpuhub does it, but with a tree of the test's own as ROOT.
 PRELUDE = """

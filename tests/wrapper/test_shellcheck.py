@@ -43,7 +43,8 @@ def test_every_verb_is_in_help_and_docs() -> None:
         [CHECKOUT / "gpuhub", "help"], capture_output=True, text=True, check=True
     ).stdout
     docs = (CHECKOUT / "docs" / "operate.md").read_text()
-    verbs = [path.stem.removeprefix("verb_") for path in (CHECKOUT / "lib").glob("verb_*.sh")]
+    files = (CHECKOUT / "lib").glob("verb_*.sh")
+    verbs = [path.stem.removeprefix("verb_").replace("_", "-") for path in files]
     assert len(verbs) >= 8
     assert [verb for verb in verbs if f"./gpuhub {verb}" not in docs] == []
     assert [verb for verb in verbs if f"./gpuhub {verb}" not in said] == []
