@@ -18,9 +18,9 @@ hub_python() {
 # What hub_python needs: made by `up`.
 hub_python_ready() {
   [[ $(engine_state) == ok ]] || fail "no container engine answers" "./gpuhub doctor"
-  if [[ ! -r $CONFIG/hub.json ]] || ! docker image inspect "$(image_name hub)" > /dev/null 2>&1; then
-    fail "the hub is not set up yet" "./gpuhub up"
-  fi
+  [[ -r $CONFIG/hub.json ]] || fail "the hub is not set up yet" "./gpuhub up"
+  docker image inspect "$(image_name hub)" > /dev/null 2>&1 \
+    || fail "the hub's image is not built yet" "./gpuhub up"
 }
 
 # ask_secret PROMPT: one line, without echo on a terminal; else read as it comes.

@@ -134,7 +134,7 @@ class FakeConnection:
         if node.tag == ldap3_search.OR:
             return any(self._matches(one, dn, values) for one in node.elements)
         if node.tag == ldap3_search.MATCH_PRESENT:
-            return node.assertion["attr"].lower() in values
+            return node.assertion["attr"].lower() in {"objectclass", *values}
         value = prepare_filter_for_sending(node.assertion["value"])
         if node.tag == ldap3_search.MATCH_EXTENSIBLE:
             assert node.assertion["matchingRule"] == IN_CHAIN
