@@ -239,9 +239,11 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
             return False
         if verdict.enters:
             return True
-        state = f"the account: {verdict.state}" if verdict.state else "wrong password"
+        why = f"the account: {verdict.state}" if verdict.state else "wrong password"
+        if verdict.state and not verdict.told:
+            why = f"wrong password, and besides {why}"
         said = f" ({found.answer.code} {found.answer.message})" if found.answer else ""
-        self.log.warning("Log-in of %s refused: %s, %s%s", login, state, found.dns[0], said)
+        self.log.warning("Log-in of %s refused: %s, %s%s", login, why, found.dns[0], said)
         if verdict.told:
             raise Told(words(verdict.told))
         return False

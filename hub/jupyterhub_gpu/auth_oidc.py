@@ -184,6 +184,9 @@ class OidcAuthenticator(Entrance, GenericOAuthenticator):
 
     async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> Any:
         """Raises Told or Unavailable."""
+        if data:
+            self.log.warning("Log-in refused: passwords are for the log-in service only")
+            return None
         try:
             async with asyncio.timeout(ALL_REQUESTS_S):
                 await self.discover()

@@ -22,6 +22,7 @@ class FakeProvider:
         self.description = {}  # changes to it
         self.faults = {}  # path: a status, or "hang"
         self.verifier = "v" * 43
+        self.expected_challenge = None  # in place of the verifier's
         self.requests = []
         self.secret = SECRET
 
@@ -72,7 +73,8 @@ class FakeProvider:
         if form["grant_type"] == "refresh_token":
             good = form["refresh_token"] == "again"
         else:
-            good = form["code"] == CODE and form["code_verifier"] == self.verifier
+            want = self.expected_challenge or challenge(self.verifier)
+            good = form["code"] == CODE and challenge(form["code_verifier"]) == want
         if not good:
             return web.json_response({"error": "invalid_grant"}, status=400)
         claims = {"iss": self.issuer, "aud": CLIENT, "exp": time.time() + 60}
@@ -82,6 +84,7 @@ class FakeProvider:
              "refresh_token": "again"}
         )  # fmt: skip
 
-    def challenge(self):
-        digest = hashlib.sha256(self.verifier.encode()).digest()
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+def challenge(verifier):
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
