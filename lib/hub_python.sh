@@ -8,7 +8,11 @@ hub_python() {
     docker exec --interactive "$(service_container hub)" python -m "jupyterhub_gpu.$1" "${@:2}"
     return
   fi
-  docker run --rm --interactive --cap-drop ALL --security-opt no-new-privileges \
+  local -a helper=()
+  case $(setting AUTH_METHOD) in
+    pam | sssd) helper=(--volume gpuhub_run-login:/run/gpuhub/login) ;;
+  esac
+  docker run --rm --interactive --cap-drop ALL --security-opt no-new-privileges "${helper[@]}" \
     --mount "type=bind,source=$CONFIG,target=/etc/gpuhub,readonly" \
     --mount type=volume,source=gpuhub_secrets-hub,target=/run/secrets-hub,readonly \
     --mount type=volume,source=gpuhub_hub-data,target=/srv/jupyterhub \

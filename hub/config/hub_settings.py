@@ -8,8 +8,8 @@ from jupyterhub_gpu.configured import configure_spawner, gateways, own_version
 from jupyterhub_gpu.configured_auth import configure_auth
 from jupyterhub_gpu.settings import Settings, read_secret
 
-SECRETS = Path("/run/secrets-hub")
-settings = Settings.read(Path("/etc/gpuhub/hub.json"))
+SECRETS, CONFIG = Path("/run/secrets-hub"), Path("/etc/gpuhub")
+settings = Settings.read(CONFIG / "hub.json")
 
 c = get_config()
 
@@ -37,8 +37,8 @@ c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.template_paths = [str(TEMPLATES)]
 # no public_url: pages then link relatively, so a tunnel may end at any port or name
 
-configure_auth(c, settings, SECRETS)
+configure_auth(c, settings, SECRETS, CONFIG)
 configure_spawner(c, settings, own_version())
 
-for path in sorted(Path("/etc/gpuhub/hub.d").glob("*.py")):
+for path in sorted((CONFIG / "hub.d").glob("*.py")):
     load_subconfig(str(path))

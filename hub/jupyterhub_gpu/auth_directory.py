@@ -31,7 +31,7 @@ from .threads import Busy, Threads
 LONGEST_PASSWORD = 1024
 ALL_SERVERS_S = 8.5  # for one log-in over all servers; then the page says so
 CUT_S = 9.0
-AT_ONCE = 20  # log-ins that wait for the directory
+AT_ONCE, WAITING = 20, 80  # log-ins that ask the directory, or wait for their turn
 REFRESHES_AT_ONCE = 10
 SERVICE = "the directory"
 TLS_KWARGS = {
@@ -100,7 +100,7 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
             if any(trait in self.config.get(cls.__name__, {}) for cls in type(self).__mro__):
                 self.log.warning("%s.%s counts for nothing", type(self).__name__, trait)
         self.directory = Directory(self._where)
-        self._threads = Threads(AT_ONCE, "directory")
+        self._threads = Threads(AT_ONCE, "directory", WAITING)
 
     @default("user_search_base")
     def _default_user_search_base(self) -> str:
@@ -188,7 +188,7 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
         typed = str(data.get("username", ""))
         return super()._keys(handler, {**data, "username": self.login_of(typed) or typed})
 
-    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:
+    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ARG002
         """Raises Told if the directory itself refuses the account, Unavailable if it is away."""
         typed, password = data.get("username", ""), data.get("password", "")
         login = self.login_of(typed)
@@ -201,7 +201,7 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
         found = await self.ask(login, password)
         return self._model(found) if self._enters(found) else None
 
-    async def ask(self, login: str, password: str | None, most: int = AT_ONCE) -> Visit:
+    async def ask(self, login: str, password: str | None, most: int = AT_ONCE + WAITING) -> Visit:
         """What the directory knows of `login`; password None: looked up only.
 
         Raises Unavailable; the log has the exact reason.

@@ -8,13 +8,18 @@ from typing import Any
 from .settings import Settings
 
 AUTHENTICATORS = {
-    "pam": "jupyterhub_gpu.HostAuthenticator",
-    "sssd": "jupyterhub_gpu.HostAuthenticator",
+    "pam": "jupyterhub_gpu.auth_host.HostAuthenticator",
+    "sssd": "jupyterhub_gpu.auth_host.HostAuthenticator",
+    "ldap": "jupyterhub_gpu.auth_directory.DirectoryAuthenticator",
+    "freeipa": "jupyterhub_gpu.auth_directory.DirectoryAuthenticator",
+    "ad": "jupyterhub_gpu.auth_directory.DirectoryAuthenticator",
+    "oidc": "jupyterhub_gpu.auth_oidc.OidcAuthenticator",
+    "native": "jupyterhub_gpu.auth_native.OwnAccounts",
 }
 
 
-def configure_auth(c: Any, settings: Settings, secrets: Path) -> None:  # noqa: ARG001
-    """Who may log in, and how."""
+def configure_auth(c: Any, settings: Settings, secrets: Path, config: Path) -> None:
+    """Who may log in, and how. Secrets and certificate authorities are files in the two folders."""
     auth = settings.auth
     c.JupyterHub.authenticator_class = AUTHENTICATORS[auth.method]
     c.Authenticator.admin_users = set(settings.admins)
@@ -26,3 +31,18 @@ def configure_auth(c: Any, settings: Settings, secrets: Path) -> None:  # noqa: 
     c.Entrance.failures_per_address = auth.failures_per_address
     c.Entrance.failures_window = auth.failures_window_s
     c.Authenticator.refresh_pre_spawn = True  # a server starts with what is true now
+    _configure_method(c, settings, secrets, config)
+
+
+def _configure_method(c: Any, settings: Settings, secrets: Path, config: Path) -> None:
+    """The packages of a method are loaded only where it is used."""
+    from . import NATIVE_TEMPLATES, configured_methods  # noqa: PLC0415
+
+    auth = settings.auth
+    match auth.method:
+        case "ldap" | "freeipa" | "ad":
+            configured_methods.configure_directory(c, auth, secrets, config)
+        case "oidc":
+            configured_methods.configure_oidc(c, auth, settings.public_url, secrets, config)
+        case "native":
+            configured_methods.configure_native(c, auth, [str(NATIVE_TEMPLATES)])

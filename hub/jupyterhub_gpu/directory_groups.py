@@ -33,7 +33,10 @@ def groups_of(session: Session, layout: Layout, person: Entry) -> list[Group]:
     """At most GROUPS_MAX, sorted by name; a name is there once. Raises directory.Away."""
     found = _by_rule if layout.nested_by_rule else _by_walking
     groups: dict[str, Group] = {}
+    own = {(name.lower(), person.number("gidNumber")) for name in person.texts(layout.name)}
     for group in found(session, layout, person):
+        if group.gid is not None and (group.name.lower(), group.gid) in own:
+            continue  # the group that is his alone, as on Debian
         if 0 < len(group.name) <= NAME_MAX and group.name.isprintable():
             known = groups.get(group.name)
             groups[group.name] = group if known is None or known.gid is None else known

@@ -11,6 +11,7 @@ from typing import Any
 import bcrypt
 from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
+from sqlalchemy import inspect
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.@-]{0,63}")
 SHORTEST, LONGEST_BYTES = 8, 72  # bcrypt takes no more
@@ -67,8 +68,15 @@ def find(db: Any, name: str) -> Any:
     return db.query(UserInfo).populate_existing().filter(UserInfo.username == name).first()
 
 
-def ensure_table(db: Any) -> None:
+def ensure_table(db: Any) -> bool:
+    """False, and nothing is made, in a database that no hub has begun: with this table alone in
+
+    it JupyterHub would take it for one of a version too old to go on with.
+    """
+    if not inspect(db.get_bind()).has_table(orm.User.__tablename__):
+        return False
     UserInfo.__table__.create(db.get_bind(), checkfirst=True)
+    return True
 
 
 def set_password(db: Any, name: str, password_hash: bytes) -> bool:

@@ -40,7 +40,8 @@ def main(arguments: list[str], stdin: TextIO = sys.stdin) -> int:
 def _set(address: str, name: str, password: str) -> bool:
     engine = create_engine(address)
     with sessionmaker(engine)() as db:
-        accounts.ensure_table(db)
+        if not accounts.ensure_table(db):
+            raise accounts.Refused("the hub has never run; start it first: ./gpuhub up")
         return accounts.set_password(db, name, accounts.hashed(password))
 
 

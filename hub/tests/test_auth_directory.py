@@ -193,19 +193,26 @@ async def test_a_silent_directory_blocks_neither_the_hub_nor_the_person(director
 
 
 async def test_what_hangs_is_cut_and_does_not_pile_up(directory, monkeypatch):
-    monkeypatch.setattr(auth_directory, "CUT_S", 0.2)
+    monkeypatch.setattr(auth_directory, "CUT_S", 0.5)
     directory.silent = {"ldap.example.org"}
     door = method(timeout_s=60)
+    taken = auth_directory.AT_ONCE + auth_directory.WAITING
     many = await asyncio.gather(
-        *(enter(door, "ana") for _ in range(auth_directory.AT_ONCE + 5)), return_exceptions=True
+        *(enter(door, "ana") for _ in range(taken + 5)), return_exceptions=True
     )
     words = [one.jupyterhub_message for one in many]
     assert sum("too many at once" in one for one in words) == 5
-    assert sum("does not answer" in one for one in words) == auth_directory.AT_ONCE
+    assert sum("does not answer" in one for one in words) == taken
     began = time.monotonic()
     await asyncio.to_thread(door._threads._pool.shutdown)
     assert time.monotonic() - began < 5  # not the 60 s that the server may take
     assert door._threads._at_work == 0
+
+
+async def test_many_at_once_wait_for_their_turn(directory):
+    door = method()
+    many = await asyncio.gather(*(enter(door, "ana") for _ in range(60)))
+    assert {told["name"] for told in many} == {"ana"}
 
 
 async def test_the_next_server_is_asked_and_the_bad_one_last_from_then_on(directory):

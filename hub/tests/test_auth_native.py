@@ -93,6 +93,15 @@ async def test_what_passwd_refuses(tmp_path, capsys, name, password):
     assert password not in told.err or not password.strip()
 
 
+async def test_a_database_that_no_hub_has_begun_is_left_alone(started, tmp_path, capsys):
+    assert make(tmp_path, "ana") == 1
+    assert "never run" in capsys.readouterr().err
+    app = await started()  # JupyterHub takes it for a new one
+    assert make(tmp_path, "ana") == 0
+    async with Browser(app) as browser:
+        assert (await browser.log_in("ana", GOOD))[0] == 200
+
+
 async def test_closed_by_default(started):
     app = await started()
     async with Browser(app) as browser:

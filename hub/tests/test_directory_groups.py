@@ -46,6 +46,15 @@ def test_all_ways_to_name_a_member(directory):
     assert names(directory) == ["names", "posix:7", "primary:100", "unique"]
 
 
+def test_the_group_that_is_his_alone_is_left_out(directory):
+    directory.add(g("ana"), cn="ana", gidNumber=100, objectClass="posixGroup", memberUid="ana")
+    directory.add(g("bo"), cn="bo", gidNumber=101, objectClass="posixGroup", memberUid="ana")
+    assert names(directory) == ["bo:101"]
+    directory.person("ana")
+    directory.group("ana", ANA)  # not of Unix
+    assert "ana" in names(directory)
+
+
 def test_nested_up_to_the_top(directory):
     directory.group("a", ANA)
     directory.group("b", g("a"), gidNumber=8)

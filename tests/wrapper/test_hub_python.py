@@ -44,6 +44,9 @@ def test_without_a_running_hub_it_has_the_hubs_mounts(shell: Shell, name: str) -
     assert last.endswith(f"gpuhub/hub:0.0.1 python -m jupyterhub_gpu.{name} ana")
     for target in ("/etc/gpuhub,readonly", "/run/secrets-hub,readonly", "/srv/jupyterhub"):
         assert f"target={target}" in last
+    assert "run-login" not in last
+    verb(shell, "login_test", method="sssd", STATE_OF_HUB="exited none")
+    assert "--volume gpuhub_run-login:/run/gpuhub/login " in shell.called[-1]
 
 
 @pytest.mark.parametrize("ends", [0, 1, 2])
