@@ -188,7 +188,7 @@ class DirectoryAuthenticator(Entrance, LDAPAuthenticator):
         typed = str(data.get("username", ""))
         return super()._keys(handler, {**data, "username": self.login_of(typed) or typed})
 
-    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ARG002
+    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:
         """Raises Told if the directory itself refuses the account, Unavailable if it is away."""
         typed, password = data.get("username", ""), data.get("password", "")
         login = self.login_of(typed)

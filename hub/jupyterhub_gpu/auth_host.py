@@ -59,7 +59,7 @@ class HostAuthenticator(Entrance, Authenticator):
     def validate_username(self, username: str) -> bool:
         return bool(NAME.fullmatch(username)) and super().validate_username(username)
 
-    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ARG002
+    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:
         """Who it is, if the password is right. Raises Told, Unavailable."""
         typed = data.get("username", "")
         try:

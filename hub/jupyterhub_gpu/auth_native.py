@@ -84,7 +84,7 @@ class OwnAccounts(Entrance, NativeAuthenticator):
             self.log.error("More log-ins at once than passwords can be compared")
             raise Unavailable("Too many people log in at once. Please try again.") from error
 
-    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ARG002
+    async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:
         """Raises Told if the password is right and no admin has authorised the account yet."""
         name = self.normalize_username(data.get("username", "").strip())
         password = data.get("password", "")
