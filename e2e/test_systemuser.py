@@ -14,7 +14,7 @@ from harness.world import World
 SPAWNER = """
 [spawner]
 kind = "systemuser"
-mounts = ["/data:/data"]
+mounts = ["/srv/shared:/data"]
 missing_home = "{missing_home}"
 """
 
@@ -26,8 +26,8 @@ def settings(host, missing_home: str = "create") -> str:
 @pytest.fixture(scope="module")
 def homes(machines: Machines) -> World:
     host = machines.get("homes", HostSpec(number=5))
-    host.sh("groupadd vision; mkdir -p /data; echo shared > /data/set; chown -R root:vision /data")
-    host.sh("chmod 750 /data; chmod 640 /data/set; echo hello > /etc/skel/welcome.txt")
+    host.sh("groupadd vision; mkdir -p /srv/shared; cd /srv/shared; echo shared > set; chown root:vision . set")
+    host.sh("chmod 750 /srv/shared; chmod 640 /srv/shared/set; echo hello > /etc/skel/welcome.txt")
     return World.bring_up(host, settings(host))
 
 
