@@ -18,10 +18,12 @@ from ldapauthenticator.ldapauthenticator import TlsStrategy
 from traitlets import Enum, Float, List, TraitError, Unicode, default, validate
 
 from .away_words import unavailable
-from .directory import Away, Directory, Kind, Session, Talk, Where, escape
+from .directory import Directory
 from .directory_account import account_of
+from .directory_answers import Away, Kind, Where, escape
 from .directory_names import NAME, TYPED, login_of
 from .directory_presets import Layout, layout, who
+from .directory_session import Session, Talk
 from .directory_state import CLOSED, words
 from .directory_visit import Asked, Visit, visit
 from .entrance import Entrance, Told, Unavailable

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 import jwt
 from oauthenticator.generic import GenericOAuthenticator
-from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from traitlets import Float, List, Unicode, default
 
 from .away_words import unavailable
 from .entrance import Entrance, Told, Unavailable
+from .oidc_pages import CallbackHandler, LoginHandler
 from .oidc_provider import Discovery, Kind, ProviderAway, is_https, why_away
 from .still_allowed import still_allowed
 from .trust import client_context
@@ -37,27 +37,6 @@ ODD_NAME = (
 )
 # set while somebody is looked at again: what OAuthenticator keeps to itself is noted there
 OUTAGES: ContextVar[list[BaseException] | None] = ContextVar("outages", default=None)
-
-
-class LoginHandler(OAuthLoginHandler):
-    """Sends people to the provider, whose address may not be known yet."""
-
-    async def get(self) -> None:
-        await self.authenticator.discover()
-        super().get()
-
-
-class CallbackHandler(OAuthCallbackHandler):
-    """Where the provider sends people back to."""
-
-    def check_error(self) -> None:
-        """What stands in the address could be anybody's words: the log has them, not the page."""
-        error = self.get_argument("error", "")
-        if error:
-            more = self.get_argument("error_description", "")
-            self.log.warning("The log-in service sent somebody back: %.64r %.256r", error, more)
-            code = error if re.fullmatch(r"[a-z_]{1,40}", error) else "error"
-            raise Told(f"The log-in service did not let you in ({code}). Please try again.")
 
 
 class OidcAuthenticator(Entrance, GenericOAuthenticator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .directory import Entry
+from .directory_answers import Entry
 from .directory_groups import Group
 from .directory_presets import Layout
 

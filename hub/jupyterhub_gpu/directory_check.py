@@ -14,9 +14,11 @@ from typing import Any
 
 import ldap3
 
-from .directory import Away, Directory, Kind, Session, Talk, escape
+from .directory import Directory
+from .directory_answers import Away, Kind, escape
 from .directory_groups import groups_of
 from .directory_names import name_of
+from .directory_session import Session, Talk
 from .directory_state import state_of
 from .doctor_lines import Line, good, note, wrong
 from .own_door import own_door

@@ -10,9 +10,10 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .directory import Entry, Session, escape
+from .directory_answers import Entry, escape
 from .directory_names import lies_under, rdn_of, same_dn
 from .directory_presets import IN_CHAIN, Layout
+from .directory_session import Session
 
 GROUPS_MAX = 500
 DEPTH_MAX = 10
@@ -30,7 +31,7 @@ class Group:
 
 
 def groups_of(session: Session, layout: Layout, person: Entry) -> list[Group]:
-    """At most GROUPS_MAX, sorted by name; a name is there once. Raises directory.Away."""
+    """At most GROUPS_MAX, sorted by name; a name is there once. Raises Away."""
     found = _by_rule if layout.nested_by_rule else _by_walking
     groups: dict[str, Group] = {}
     own = {(name.lower(), person.number("gidNumber")) for name in person.texts(layout.name)}
@@ -66,7 +67,6 @@ def _by_walking(session: Session, layout: Layout, person: Entry) -> list[Group]:
     level = _direct(session, layout, person)
     for _ in range(DEPTH_MAX):
         new = {same_dn(group.dn): group for group in level}
-        new = {dn: group for dn, group in new.items() if _is_news(found.get(dn), group)}
         fresh = [group for dn, group in new.items() if dn not in found]
         found |= new
         if not fresh or len(found) >= GROUPS_MAX:
@@ -77,10 +77,6 @@ def _by_walking(session: Session, layout: Layout, person: Entry) -> list[Group]:
             for group in _search(session, layout, _naming(group.dn for group in batch))
         ]
     return list(itertools.islice(found.values(), GROUPS_MAX))
-
-
-def _is_news(known: Group | None, group: Group) -> bool:
-    return known is None or (known.gid is None and group.gid is not None)
 
 
 def _direct(session: Session, layout: Layout, person: Entry) -> list[Group]:

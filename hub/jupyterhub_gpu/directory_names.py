@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .directory import Entry
+from .directory_answers import Entry
 from .directory_presets import Layout
 
 TYPED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,127}")

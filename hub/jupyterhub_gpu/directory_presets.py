@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .directory import escape
+from .directory_answers import escape
 
 IN_CHAIN = "1.2.840.113556.1.4.1941"  # Active Directory's matching rule: direct and nested
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from .directory import BAD_CREDENTIALS, Answer, Entry
+from .directory_answers import BAD_CREDENTIALS, Answer, Entry
 
 AD_DISABLED = 0x2
 AD_NEVER = (0, 0x7FFFFFFFFFFFFFFF)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .directory import Answer, Entry, Session
+from .directory_answers import Answer, Entry
 from .directory_groups import Group, groups_of
 from .directory_names import name_of
 from .directory_presets import Layout
+from .directory_session import Session
 from .directory_state import Verdict, state_of, verdict
 
 DNS_TOLD = 2  # as many entries are asked for: more than one is one too many

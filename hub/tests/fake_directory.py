@@ -1,4 +1,4 @@
-"""A directory in memory, at ldap3's edge: what `ldap3.Connection` is to directory.py.
+"""A directory in memory, at ldap3's edge: what `ldap3.Connection` is to directory_session.py.
 
 Filters are parsed by ldap3 itself, so what is asked must be what a real server would understand.
 """
@@ -13,6 +13,7 @@ from ldap3.operation import search as ldap3_search
 from ldap3.protocol.convert import prepare_filter_for_sending
 
 ACCOUNT = ("cn=gpuhub,ou=services,dc=example,dc=org", "service-pw")
+PPOLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
 IN_CHAIN = "1.2.840.113556.1.4.1941"
 
 
@@ -46,7 +47,9 @@ class FakeDirectory:
     def group(self, name, *members, base="ou=groups,dc=example,dc=org", **more):
         self.add(f"cn={name},{base}", cn=name, member=list(members), **more)
 
-    def connection(self, server, user=None, password=None, **_):
+    def connection(self, server, user=None, password=None, **options):
+        # a referral would get the password sent to whatever host it names
+        assert options["auto_referrals"] is False
         return FakeConnection(self, server, user, password)
 
 
@@ -95,8 +98,9 @@ class FakeConnection:
         self._wait()
         self.directory.asked.append((self.host, f"bind {self.user}"))
         code, message = self._said()
+        assert controls == [(PPOLICY, False, None)]
         value = self.directory.policies.get(self.user)
-        told = {controls[0][0]: {"value": value}} if value else {}
+        told = {PPOLICY: {"value": value}} if value else {}
         self.result = {"result": code, "description": "", "message": message, "controls": told}
 
     def _said(self):
@@ -167,4 +171,4 @@ def install(monkeypatch, directory):
         },
         Connection=directory.connection,
     )
-    monkeypatch.setattr("jupyterhub_gpu.directory.ldap3", fake)
+    monkeypatch.setattr("jupyterhub_gpu.directory_session.ldap3", fake)

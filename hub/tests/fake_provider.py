@@ -44,6 +44,10 @@ class FakeProvider:
         path = request.path
         self.requests.append(path)
         fault = self.faults.get(path.rsplit("/", 1)[-1])
+        if path.startswith("/moved"):  # where a 302 leads, all is well
+            path, fault = path.removeprefix("/moved"), None
+        elif fault == 302:
+            return web.Response(status=302, headers={"Location": f"/moved{path}"})
         if fault == "hang":
             await asyncio.sleep(60)
         if fault:

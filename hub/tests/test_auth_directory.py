@@ -230,6 +230,20 @@ async def test_a_wrong_password_is_asked_of_one_server_only(directory):
     assert {server for server, _ in directory.asked} == {"one.example.org"}
 
 
+async def test_a_refused_account_of_the_hub_is_tried_at_one_server_only(directory):
+    door = method(servers=["one.example.org", "two.example.org"], lookup_dn_search_password="x")
+    with pytest.raises(web.HTTPError):
+        await enter(door, "ana")
+    assert {server for server, _ in directory.asked} == {"one.example.org"}
+
+
+async def test_slapd_is_asked_why_it_refuses(directory, caplog):
+    directory.policies[f"uid=ana,{PEOPLE}"] = bytes.fromhex("3003810101")
+    with pytest.raises(web.HTTPError) as caught:
+        await enter(method(), "ana", "wrong")
+    assert "Your account is locked" in caught.value.jupyterhub_message
+
+
 # --- afterwards -----------------------------------------------------------------------------------
 
 

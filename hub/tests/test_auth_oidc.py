@@ -14,8 +14,9 @@ from tornado import web
 from traitlets.config import Config
 
 from jupyterhub_gpu import auth_oidc
-from jupyterhub_gpu.auth_oidc import CallbackHandler, LoginHandler, OidcAuthenticator
+from jupyterhub_gpu.auth_oidc import OidcAuthenticator
 from jupyterhub_gpu.entrance import Told
+from jupyterhub_gpu.oidc_pages import CallbackHandler, LoginHandler
 
 
 @pytest.fixture

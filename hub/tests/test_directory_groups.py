@@ -6,9 +6,11 @@ import pytest
 from fake_directory import ACCOUNT, FakeDirectory, install
 
 from jupyterhub_gpu import directory_groups
-from jupyterhub_gpu.directory import Directory, Entry, Talk, Where
+from jupyterhub_gpu.directory import Directory
+from jupyterhub_gpu.directory_answers import Entry, Where
 from jupyterhub_gpu.directory_groups import groups_of
 from jupyterhub_gpu.directory_presets import layout
+from jupyterhub_gpu.directory_session import Talk
 
 BASE = "dc=example,dc=org"
 PEOPLE, GROUPS = f"ou=people,{BASE}", f"ou=groups,{BASE}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyterhub_gpu.directory import Entry, escape
+from jupyterhub_gpu.directory_answers import Entry, escape
 from jupyterhub_gpu.directory_names import lies_under, login_of, name_of, rdn_of
 from jupyterhub_gpu.directory_presets import domain_of, layout, who
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyterhub_gpu.directory import Answer, Entry, _policy
+from jupyterhub_gpu.directory_answers import Answer, Entry
+from jupyterhub_gpu.directory_session import _policy
 from jupyterhub_gpu.directory_state import State, state_of, verdict, words
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -10,7 +10,9 @@ import time
 import pytest
 from certificates import Ca
 
-from jupyterhub_gpu.directory import Away, Directory, Kind, Talk, Where
+from jupyterhub_gpu.directory import Directory
+from jupyterhub_gpu.directory_answers import Away, Kind, Where
+from jupyterhub_gpu.directory_session import Talk
 
 
 class Listener:
