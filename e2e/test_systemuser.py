@@ -18,9 +18,19 @@ mounts = ["/srv/shared:/data"]
 missing_home = "{missing_home}"
 """
 
+SITE_CA = "/etc/gpuhub-site-ca.pem"
+NOTEBOOK = f"""
+shm_size = "256MiB"
+pids = 300
+https_proxy = "http://proxy.example.org:3128"
+no_proxy = "lab.example.org"
+ca_file = "{SITE_CA}"
+"""
+
 
 def settings(host, missing_home: str = "create") -> str:
-    return product.settings(host, extra=SPAWNER.format(missing_home=missing_home))
+    spawner = SPAWNER.format(missing_home=missing_home)
+    return product.settings(host, notebook=NOTEBOOK, extra=spawner)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +38,7 @@ def homes(machines: Machines) -> World:
     host = machines.get("homes", HostSpec(number=5))
     host.sh("groupadd vision; mkdir -p /srv/shared; cd /srv/shared; echo shared > set; chown root:vision . set")
     host.sh("chmod 750 /srv/shared; chmod 640 /srv/shared/set; echo hello > /etc/skel/welcome.txt")
+    host.write(SITE_CA, "of the site\n")
     return World.bring_up(host, settings(host))
 
 
@@ -89,6 +100,35 @@ def test_homes_of_others_are_not_there(world: World) -> None:
         f"['{ana.name}', 'jovyan']",
         f"['jovyan', '{ana.name}']",
     )
+
+
+def test_what_a_site_gives_to_all_notebooks(world: World) -> None:
+    ana = world.person("ana")
+    ana.start("no-gpu")
+    said = run(
+        ana,
+        "import os\n"
+        "bundle = open(os.environ['REQUESTS_CA_BUNDLE']).read()\n"
+        "shm = os.statvfs('/dev/shm')\n"
+        "print(bundle.count('BEGIN CERTIFICATE') > 50, bundle.endswith('of the site\\n'))\n"
+        "print(os.environ['https_proxy'], os.environ['NO_PROXY'])\n"
+        "print(shm.f_blocks * shm.f_frsize)",
+    )
+    assert said.splitlines() == [
+        "True True",
+        "http://proxy.example.org:3128 localhost,127.0.0.1,hub,lab.example.org",
+        str(256 * 2**20),
+    ]
+    assert world.notebook(ana)["HostConfig"]["PidsLimit"] == 300
+
+
+def test_named_servers_have_a_limit(world: World) -> None:
+    ana = world.person("ana")
+    for name in ("a", "b", "c"):
+        ana.start("no-gpu", name)
+    answer = ana.ask("no-gpu", "d")
+    assert answer.status_code == 400, answer.text
+    assert "named server limit" in answer.text
 
 
 def test_a_home_that_leads_elsewhere_is_refused_in_words(world: World) -> None:

@@ -40,7 +40,7 @@ def configure(host: TestHost, text: str) -> None:
     host.write(f"{PLACE}/gpuhub.toml", text)
 
 
-def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
+def settings(host: TestHost, *, slots: int = 1, notebook: str = "", extra: str = "") -> str:
     """The text of gpuhub.toml for this kind of host; timeouts are short, for the tests' sake."""
     lines = [
         "[hub]",
@@ -53,7 +53,7 @@ def settings(host: TestHost, *, slots: int = 1, extra: str = "") -> str:
         'driver = "auto"',
         PROFILES,
     ]
-    lines += ["[notebook]", 'memory = "1GiB"']
+    lines += ["[notebook]", 'memory = "1GiB"', notebook]
     if host.spec.gpu_access == "plain":  # else the host has its own
         lines += ["[simulation]", f"gpus = {host.spec.gpus}"]
     return "\n".join([*lines, extra, ""])
