@@ -7,7 +7,7 @@ from harness.allocator import uuids_of
 from harness.product import gpuhub
 from harness.world import World
 
-SERVICES = ("allocator", "proxy", "hub")
+SERVICES = ("allocator", "login", "proxy", "hub")
 SECRETS = {"gpuhub_secrets-hub": "hub", "gpuhub_secrets-proxy": "proxy"}
 
 ASK_NVML = """
@@ -39,10 +39,49 @@ def test_services_have_few_rights(world: World) -> None:
         assert not host_config["CapAdd"], name
         assert not host_config["Privileged"], name
         assert "no-new-privileges:true" in host_config["SecurityOpt"], name
-    for name in ("allocator", "proxy"):
+    for name in ("allocator", "login", "proxy"):
         assert service(world, name)["HostConfig"]["ReadonlyRootfs"], name
-    assert service(world, "allocator")["HostConfig"]["NetworkMode"] == "none"
+    for name in ("allocator", "login"):
+        assert service(world, name)["HostConfig"]["NetworkMode"] == "none", name
     assert service(world, "proxy")["Config"]["User"].split(":")[0] not in ("", "0", "root")
+
+
+def test_only_the_helper_sees_the_hosts_accounts(world: World) -> None:
+    """And only the hub its socket; what the helper sees it cannot write."""
+    mounts = {
+        container: world.host.inspect(container)["Mounts"]
+        for container in world.host.docker("ps", "-q", "--no-trunc").out.split()
+    }
+    helper, hub = service(world, "login")["Id"], service(world, "hub")["Id"]
+    accounts = {who for who, all_of in mounts.items() if any(holds(m, "/etc") for m in all_of)}
+    assert accounts == {helper}
+    assert {who for who, all_of in mounts.items() if "gpuhub_run-login" in volumes(all_of)} == {
+        helper,
+        hub,
+    }
+    (etc,) = [mount for mount in mounts[helper] if mount["Type"] == "bind"]
+    assert (etc["Source"], etc["Destination"], etc["RW"]) == ("/etc", "/host/etc", False)
+    assert world.host.docker("exec", hub, "test", "-e", "/host", check=False).status == 1
+
+
+def holds(mount: dict, folder: str) -> bool:
+    """Whether a folder of the host is what is mounted, or lies in it."""
+    source = mount["Source"].rstrip("/")
+    return mount["Type"] == "bind" and (folder == source or folder.startswith(f"{source}/"))
+
+
+def volumes(mounts: list[dict]) -> set[str]:
+    return {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+
+
+def test_a_notebook_cannot_ask_the_helper(world: World) -> None:
+    """Nobody but root may: not even who finds the socket on the host."""
+    place = "/var/lib/docker/volumes/gpuhub_run-login/_data/login.sock"
+    mode = world.host.exec("stat", "-c", "%a %u", place).out.split()
+    assert mode == ["600", "0"]
+    ana = world.person("ana")
+    ana.start()
+    assert "gpuhub_run-login" not in volumes(world.notebook(ana)["Mounts"])
 
 
 def test_secrets_are_their_services_alone_and_are_kept(world: World) -> None:

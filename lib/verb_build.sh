@@ -12,7 +12,7 @@ verb_build() {
     shift
   done
   if [[ ${#names[@]} -eq 0 ]]; then
-    names=(allocator proxy hub notebook)
+    names=(allocator proxy hub cell notebook)
     ! login_enabled || names+=(login)
   fi
   lock_state

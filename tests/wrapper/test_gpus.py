@@ -52,7 +52,8 @@ def test_host_number_is_stable_and_fits(shell: Shell) -> None:
 
 
 def overlays(shell: Shell, access: str, *lines: str) -> list[str]:
-    shell.write(".gpuhub/config/compose.env", "\n".join(lines) + "\n")
+    """Those for GPUs; no log-in helper where a directory is asked."""
+    shell.write(".gpuhub/config/compose.env", "\n".join(["GPUHUB_AUTH_METHOD=ldap", *lines]) + "\n")
     found = shell.call("services_overlays", access).lines
     return [name for name in found if name != "compose.cdi.yaml" or "cdi" in access]
 

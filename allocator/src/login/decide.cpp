@@ -12,6 +12,8 @@ Answer told(Answer answer, const Account& account, People& people) {
   } else if ((answer.outcome == Outcome::wrong || answer.outcome == Outcome::unavailable) &&
              people.is_locked(account)) {
     answer = {.outcome = Outcome::wrong, .detail = locked_words};
+  } else if (answer.outcome == Outcome::unavailable) {
+    if (const auto trouble = people.trouble()) answer.detail = *trouble;
   }
   return answer;
 }

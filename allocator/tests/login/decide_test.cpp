@@ -10,7 +10,7 @@ namespace {
 
 struct Somebody : People {
   std::expected<Account, Answer> find(std::string_view typed) override {
-    if (down) return std::unexpected(Answer{.outcome = Outcome::unavailable, .detail = *down});
+    if (down && !late) return std::unexpected(Answer{.outcome = Outcome::unavailable, .detail = *down});
     if (typed != "ana" && typed != "ANA") {
       return std::unexpected(Answer{.outcome = Outcome::not_allowed, .detail = "nobody"});
     }
@@ -20,6 +20,7 @@ struct Somebody : People {
   std::optional<std::string> trouble() override { return down; }
   bool locked = false;
   std::optional<std::string> down;
+  bool late = false;  // who it is was still found out
 };
 
 struct Scripted : Gate {
@@ -99,7 +100,11 @@ TEST_F(DecideTest, ASourceThatIsDownSaysNothingOfAnybody) {
   EXPECT_EQ(check("ana", "p").outcome, Outcome::unavailable);
   EXPECT_EQ(look("root").outcome, Outcome::unavailable);
   EXPECT_EQ(decide({}, people, gate).detail, "gone");
+  people.late = true;
+  gate.answer = {.outcome = Outcome::unavailable, .detail = "PAM 9"};
+  EXPECT_EQ(check("ana", "p").detail, "gone");
   people.down.reset();
+  EXPECT_EQ(check("ana", "p").detail, "PAM 9");
   EXPECT_EQ(decide({}, people, gate).outcome, Outcome::ok);
 }
 
