@@ -91,6 +91,7 @@ std::expected<Account, Answer> SssPeople::find(std::string_view typed) {
   const std::string name = trimmed(typed);
   if (!may_be_asked(name)) return not_allowed("not a name that sssd is asked about");
   auto account = account_of(name);
+  if (!account && lower(name) != name) account = account_of(lower(name));
   if (!account) {
     if (auto down = trouble()) {
       return std::unexpected(

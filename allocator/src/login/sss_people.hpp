@@ -7,7 +7,8 @@
 namespace gpuhub::login {
 
 // People have a uid of at least 1000 that is not nobody's, and a shell that logs in. What they are
-// called is sssd's word: `ALICE` and `alice@ad.lab` may be one person, with one name.
+// called is sssd's word: `ALICE` and `alice@ad.lab` may be one person, with one name. While its
+// directory is away sssd knows only those whom it remembers; it does not tell that of others.
 class SssPeople : public People {
  public:
   explicit SssPeople(std::string nss_pipe = "/var/lib/sss/pipes/nss");

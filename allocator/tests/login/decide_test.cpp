@@ -10,7 +10,9 @@ namespace {
 
 struct Somebody : People {
   std::expected<Account, Answer> find(std::string_view typed) override {
-    if (down && !late) return std::unexpected(Answer{.outcome = Outcome::unavailable, .detail = *down});
+    if (down && !late) {
+      return std::unexpected(Answer{.outcome = Outcome::unavailable, .detail = *down});
+    }
     if (typed != "ana" && typed != "ANA") {
       return std::unexpected(Answer{.outcome = Outcome::not_allowed, .detail = "nobody"});
     }
