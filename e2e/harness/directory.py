@@ -1,0 +1,100 @@
+"""A directory server of the run, as its admin sees it: up, down, silent; people and groups."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from . import engine
+from .authority import Authority, Pair
+from .container import Container
+from .engine import Done
+from .layouts import ActiveDirectory, FreeIpa, Layout, Slapd
+from .people import Entry, password_of
+from .poll import poll
+
+IMAGE = "directories"
+SEARCH = ("ldapsearch", "-x", "-s", "base", "-b", "", "-H", "ldap://127.0.0.1", "1.1")
+LDAPI = ("ldapmodify", "-x", "-D", "cn=Directory Manager", "-w", "of-the-tests", "-H",
+         "ldapi://%2frun%2fslapd-ipa.socket")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a server is called in the image and in the network, and how its admin changes it."""
+
+    server: str
+    alias: str
+    layout: Layout
+    modify: tuple[str, ...]
+
+
+SLAPD = Kind("slapd", "ldap.example.org", Slapd(),
+             ("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"))  # fmt: skip
+FREEIPA = Kind("ds", "ipa.example.org", FreeIpa(), LDAPI)
+SAMBA = Kind("samba", "dc1.ad.example.org", ActiveDirectory(),
+             ("ldbmodify", "-H", "/var/lib/samba/private/sam.ldb"))  # fmt: skip
+
+
+def tls_files(pair: Pair, ca: Authority) -> dict[str, str]:
+    folder = "/etc/directory/tls"
+    return {
+        f"{folder}/ca.crt": ca.certificate,
+        f"{folder}/tls.crt": pair.certificate,
+        f"{folder}/tls.key": pair.key,
+    }
+
+
+class Server:
+    """A service on a machine of its own, whose name in the network is `alias`."""
+
+    def __init__(self, server: str, alias: str, files: dict[str, str], ready: tuple[str, ...]) -> None:
+        self.server, self.alias, self.ready = server, alias, ready
+        place = ["--network", engine.NETWORK, "--network-alias", alias, "--hostname", alias]
+        self.container = Container(server, engine.image(IMAGE), options=place)
+        self.container.put(files)
+        self.container.start()
+        self.up()
+
+    def up(self) -> None:
+        self.container.exec("directory", self.server, "start")
+        poll(
+            f"{self.alias} answers",
+            lambda: self.container.exec(*self.ready, check=False),
+            lambda seen: seen.status == 0,
+            seconds=60,
+        )
+
+    def down(self) -> None:
+        """The service ends; its machine refuses connections."""
+        self.container.exec("directory", self.server, "stop")
+
+    @contextmanager
+    def is_down(self) -> Iterator[None]:
+        self.down()
+        yield
+        self.up()
+
+    @contextmanager
+    def is_silent(self) -> Iterator[None]:
+        """Connections are accepted, and nothing is ever said."""
+        self.container.pause()
+        yield
+        self.container.unpause()
+
+    @contextmanager
+    def shows(self, pair: Pair, instead_of: Pair, ca: Authority) -> Iterator[None]:
+        """Another certificate than usual."""
+        self.down()
+        self.container.put(tls_files(pair, ca))
+        self.up()
+        yield
+        self.down()
+        self.container.put(tls_files(instead_of, ca))
+        self.up()
+
+    def evidence(self) -> str:
+        log = self.container.exec("tail", "-n", "200", "/var/log/directory.log", check=False)
+        return log.text
+
+    def remove(self) -> None:
+        self.container.remove()
