@@ -1,5 +1,6 @@
 """A CA of the tests, as a company has one, and the certificates that its servers have."""
 
+import ssl
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,10 @@ class Pair:
 
 @dataclass
 class Authority:
-    """Signs for whatever name it is asked; the same question gets the same certificate."""
+    """Signs for whatever name it is asked; the same question gets the same certificate.
+
+    Its own lacks what only the strict ask for (key usage), as that of many a company does.
+    """
 
     name: str
     _signed: dict[tuple[str, bool], Pair] = field(default_factory=dict)
@@ -33,6 +37,12 @@ class Authority:
     @property
     def certificate(self) -> str:
         return self.pair.certificate
+
+    def trusting(self) -> ssl.SSLContext:
+        """For a client that trusts it, and nobody else."""
+        context = ssl.create_default_context(cadata=self.certificate)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
 
     def sign(self, host: str, expired: bool = False) -> Pair:
         if (host, expired) not in self._signed:

@@ -15,10 +15,12 @@ def name_of(what: str) -> str:
 class Container:
     """Made, given files, then started; `remove` leaves nothing of it."""
 
-    def __init__(self, what: str, image: str, *command: str, options: list[str]) -> None:
+    def __init__(
+        self, what: str, image: str, *command: str, options: list[str], init: bool = True
+    ) -> None:  # fmt: skip
         self.name = name_of(what)
         docker("rm", "-f", "-v", self.name, check=False)
-        place = ["--name", self.name, "--label", engine.RUN_LABEL, "--init"]
+        place = ["--name", self.name, "--label", engine.RUN_LABEL, *(["--init"] if init else [])]
         self.id = docker("create", *place, *options, image, *command).out.strip()
 
     def put(self, files: dict[str, str], mode: int = 0o600) -> None:

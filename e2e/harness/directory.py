@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import engine
 from .authority import Authority, Pair
@@ -47,9 +47,12 @@ def tls_files(pair: Pair, ca: Authority) -> dict[str, str]:
 class Server:
     """A service on a machine of its own, whose name in the network is `alias`."""
 
-    def __init__(self, server: str, alias: str, files: dict[str, str], ready: tuple[str, ...]) -> None:
+    def __init__(
+        self, server: str, alias: str, files: dict[str, str], ready: tuple[str, ...], *options: str
+    ) -> None:
         self.server, self.alias, self.ready = server, alias, ready
         place = ["--network", engine.NETWORK, "--network-alias", alias, "--hostname", alias]
+        place += options
         self.container = Container(server, engine.image(IMAGE), options=place)
         self.container.put(files)
         self.container.start()
@@ -82,14 +85,15 @@ class Server:
         self.container.unpause()
 
     @contextmanager
-    def shows(self, pair: Pair, instead_of: Pair, ca: Authority) -> Iterator[None]:
-        """Another certificate than usual."""
+    def shows(self, pair: Pair, ca: Authority) -> Iterator[None]:
+        """Another certificate than the usual one, which `ca` has signed."""
+        self._show(pair, ca)
+        yield
+        self._show(ca.sign(self.alias), ca)
+
+    def _show(self, pair: Pair, ca: Authority) -> None:
         self.down()
         self.container.put(tls_files(pair, ca))
-        self.up()
-        yield
-        self.down()
-        self.container.put(tls_files(instead_of, ca))
         self.up()
 
     def evidence(self) -> str:
@@ -98,3 +102,26 @@ class Server:
 
     def remove(self) -> None:
         self.container.remove()
+
+
+class Directory(Server):
+    """A server of people and groups."""
+
+    def __init__(self, kind: Kind, ca: Authority) -> None:
+        self.kind = kind
+        files = tls_files(ca.sign(kind.alias), ca)
+        files |= {"/etc/directory/seed.ldif": kind.layout.seed()}
+        super().__init__(kind.server, kind.alias, files, SEARCH)
+
+    def change(self, text: str) -> Done:
+        return self.container.exec(*self.kind.modify, stdin=text)
+
+    def put_into(self, group: str, who: Entry) -> None:
+        self.change(self.kind.layout.membership("add", group, who))
+
+    def take_out_of(self, group: str, who: Entry) -> None:
+        self.change(self.kind.layout.membership("delete", group, who))
+
+    def set_password(self, who: Entry, password: str = "") -> None:
+        """Without one: the usual one."""
+        self.change(self.kind.layout.password(who, password or password_of(who.name)))

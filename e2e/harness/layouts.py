@@ -10,6 +10,7 @@ from .people import (
     POSIX,
     POSIX_MEMBERS,
     SERVICE_PASSWORD,
+    STALE,
     STRANGE,
     Entry,
     password_of,
@@ -18,7 +19,7 @@ from .people import (
 BASE = "dc=example,dc=org"
 LONG_AGO = "20200101000000Z"
 FAR_AWAY = "20380101000000Z"
-NEVER = "000001010000Z"  # slapd: locked until somebody unlocks
+FOR_GOOD = "000001010000Z"  # slapd: locked by an admin
 FILETIME_LONG_AGO = 132223104000000000  # 2020-01-01
 UNTIL_UNLOCKED = -(2**63)
 
@@ -119,9 +120,10 @@ class Slapd(Layout):
 
     def person(self, who: Entry) -> str:
         states: dict[str, dict[str, Values]] = {
-            "locked": {"pwdAccountLockedTime": NEVER},
-            "disabled": {"pwdEndTime": LONG_AGO},
-            "expired": {
+            "locked": {"pwdAccountLockedTime": LONG_AGO},
+            "disabled": {"pwdAccountLockedTime": FOR_GOOD},
+            "expired": {"pwdEndTime": LONG_AGO},
+            "stale": {
                 "pwdPolicySubentry": f"cn=yearly,ou=policies,{BASE}",
                 "pwdChangedTime": LONG_AGO,
             },
@@ -138,6 +140,8 @@ class Slapd(Layout):
 
 class FreeIpa(Layout):
     """389-ds, laid out as FreeIPA."""
+
+    CLASSES = ("krbPrincipalAux", "inetUser")
 
     def person_dn(self, who: Entry) -> str:
         kind = "cn" if who.is_odd else "uid"
@@ -161,10 +165,12 @@ class FreeIpa(Layout):
         states: dict[str, dict[str, Values]] = {
             "locked": {"accountUnlockTime": FAR_AWAY, "passwordRetryCount": 50},
             "disabled": {"nsAccountLock": "TRUE"},
-            "expired": {"passwordExpirationTime": LONG_AGO},
+            "expired": {"krbPrincipalExpiration": LONG_AGO},
+            "stale": {"passwordExpirationTime": LONG_AGO},
             "must-change": {"passwordExpirationTime": "19700101000000Z"},
         }
         values = self._inet_person(who) | {"passwordExpirationTime": FAR_AWAY}
+        values["objectClass"] = [*self.CLASSES, *values["objectClass"]]
         return ldif.add(self.person_dn(who), values | states.get(who.state, {}))
 
     def group(self, name: str, members: list[str]) -> str:
@@ -190,7 +196,7 @@ class ActiveDirectory(Layout):
     """Samba: everybody in CN=Users, named by sAMAccountName and userPrincipalName."""
 
     BASE = "DC=ad,DC=example,DC=org"
-    left_out = tuple(STRANGE)  # it refuses such names itself
+    left_out = (*STRANGE, STALE)  # it refuses such names itself; a password ages in days only
 
     def person_dn(self, who: Entry) -> str:
         return f"CN={dn_value(who.spelled)},CN=Users,{self.BASE}"

@@ -13,7 +13,8 @@ SERVICE_PASSWORD = "of-the-hub-3"
 
 @dataclass(frozen=True)
 class Entry:
-    """A person. `state`: locked, disabled, expired, must-change, or none of them."""
+    """A person. `state`: locked, disabled, expired (the account), stale (the password),
+    must-change, or none of them."""
 
     name: str
     full_name: str = ""
@@ -36,12 +37,15 @@ CAROL = Entry("carol", uid=20003)
 MEL = Entry("mel", uid=20004)  # in POSIX alone
 DORA = Entry("Dora", uid=20005)  # the directory writes her with a capital
 NOBODY = Entry("nouid")  # has no number for a system
-VISITOR = Entry("visitor", uid=20006)  # tests put him into groups, and out again
+VISITOR = Entry("visitor", uid=20006)  # tests put him into groups, and out againCLUMSY = Entry("clumsy", uid=20007)  # mistypes the password
+
+STALE = Entry("stale", uid=20015, state="stale")
 
 STATES = [
     Entry("locked", uid=20011, state="locked"),
     Entry("disabled", uid=20012, state="disabled"),
     Entry("expired", uid=20013, state="expired"),
+    STALE,
     Entry("mustchange", uid=20014, state="must-change"),
 ]
 ODD = [
@@ -56,12 +60,12 @@ ODD = [
     Entry("backslash", "back\\slash; a=b <c>", 20029),
 ]
 # Names that no hub may take over from a directory as they are.
-STRANGE = [Entry("../alice"), Entry("*")]
+STRANGE = [Entry("../alice", uid=20031), Entry("*", uid=20032), Entry("{alice}", uid=20033)]
 
-PEOPLE = [ALICE, BOB, CAROL, MEL, DORA, NOBODY, VISITOR, *STATES, *ODD, *STRANGE]
+PEOPLE = [ALICE, BOB, CAROL, MEL, DORA, NOBODY, VISITOR, CLUMSY, *STATES, *ODD, *STRANGE]
 GROUPS: dict[str, list[Entry | str]] = {
     TEAM: [BOB],
-    ALLOWED: [ALICE, DORA, NOBODY, *STATES, *ODD, *STRANGE, TEAM],
+    ALLOWED: [ALICE, DORA, NOBODY, CLUMSY, *STATES, *ODD, *STRANGE, TEAM],
     ADMINS: [ALICE],
 }
 POSIX_MEMBERS = [ALICE, MEL]

@@ -7,6 +7,7 @@ server=(ns-slapd -D "$instance" -i /run/dirsrv/slapd-ipa.pid -d 0)
 
 prepare() {
   dscreate from-file /usr/local/lib/directories/ds.inf
+  cp /usr/share/dirsrv/data/60kerberos.ldif "$instance/schema/"
   certificates
   python3 /usr/local/lib/directories/ds_settings.py
   ns-slapd -D "$instance" -i /run/dirsrv/slapd-ipa.pid

@@ -7,7 +7,8 @@ prepare() {
   samba-tool domain provision --realm=AD.EXAMPLE.ORG --domain=AD --server-role=dc \
     --dns-backend=SAMBA_INTERNAL --adminpass=Of-the-tests-1 --use-rfc2307 --host-name=dc1 \
     --option="posix:eadb=$private/eadb.tdb" --option="tls cafile=$private/tls/ca.crt" \
-    --option="tls certfile=$private/tls/tls.crt" --option="tls keyfile=$private/tls/tls.key"
+    --option="tls certfile=$private/tls/tls.crt" --option="tls keyfile=$private/tls/tls.key" \
+    --option="old password allowed period=0"
   ldbmodify -H "$private/sam.ldb" "$given/seed.ldif"
 }
 
