@@ -9,30 +9,34 @@ from .authority import Authority, Pair
 from .container import Container
 from .engine import Done
 from .layouts import ActiveDirectory, FreeIpa, Layout, Slapd
-from .people import Entry, password_of
+from .people import GROUPS, Entry, password_of
 from .poll import poll
 
 IMAGE = "directories"
 SEARCH = ("ldapsearch", "-x", "-s", "base", "-b", "", "-H", "ldap://127.0.0.1", "1.1")
-LDAPI = ("ldapmodify", "-x", "-D", "cn=Directory Manager", "-w", "of-the-tests", "-H",
-         "ldapi://%2frun%2fslapd-ipa.socket")  # fmt: skip
+BY_SOCKET = ("-x", "-D", "cn=Directory Manager", "-w", "of-the-tests", "-H",
+             "ldapi://%2frun%2fslapd-ipa.socket")  # fmt: skip
+AS_ROOT = ("-Q", "-Y", "EXTERNAL", "-H", "ldapi:///")
+DATABASE = ("-H", "/var/lib/samba/private/sam.ldb")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a server is called in the image and in the network, and how its admin changes it."""
+    """What a server is called in the image and in the network, and how its admin asks it."""
 
     server: str
     alias: str
     layout: Layout
     modify: tuple[str, ...]
+    search: tuple[str, ...]
 
 
 SLAPD = Kind("slapd", "ldap.example.org", Slapd(),
-             ("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"))  # fmt: skip
-FREEIPA = Kind("ds", "ipa.example.org", FreeIpa(), LDAPI)
+             ("ldapmodify", *AS_ROOT), ("ldapsearch", "-LLL", *AS_ROOT))  # fmt: skip
+FREEIPA = Kind("ds", "ipa.example.org", FreeIpa(),
+               ("ldapmodify", *BY_SOCKET), ("ldapsearch", "-LLL", *BY_SOCKET))  # fmt: skip
 SAMBA = Kind("samba", "dc1.ad.example.org", ActiveDirectory(),
-             ("ldbmodify", "-H", "/var/lib/samba/private/sam.ldb"))  # fmt: skip
+             ("ldbmodify", *DATABASE), ("ldbsearch", *DATABASE))  # fmt: skip
 
 
 def tls_files(pair: Pair, ca: Authority) -> dict[str, str]:
@@ -74,22 +78,28 @@ class Server:
     @contextmanager
     def is_down(self) -> Iterator[None]:
         self.down()
-        yield
-        self.up()
+        try:
+            yield
+        finally:
+            self.up()
 
     @contextmanager
     def is_silent(self) -> Iterator[None]:
         """Connections are accepted, and nothing is ever said."""
         self.container.pause()
-        yield
-        self.container.unpause()
+        try:
+            yield
+        finally:
+            self.container.unpause()
 
     @contextmanager
     def shows(self, pair: Pair, ca: Authority) -> Iterator[None]:
         """Another certificate than the usual one, which `ca` has signed."""
         self._show(pair, ca)
-        yield
-        self._show(ca.sign(self.alias), ca)
+        try:
+            yield
+        finally:
+            self._show(ca.sign(self.alias), ca)
 
     def _show(self, pair: Pair, ca: Authority) -> None:
         self.down()
@@ -125,3 +135,12 @@ class Directory(Server):
     def set_password(self, who: Entry, password: str = "") -> None:
         """Without one: the usual one."""
         self.change(self.kind.layout.password(who, password or password_of(who.name)))
+
+    def groups_of(self, who: Entry) -> list[str]:
+        """Those of the tests' groups that have the person as a member."""
+        layout = self.kind.layout
+        return [name for name in GROUPS if self._has(layout.group_dn(name), layout.person_dn(who))]
+
+    def _has(self, group_dn: str, member_dn: str) -> bool:
+        found = self.container.exec(*self.kind.search, "-b", group_dn, "-s", "base", "member")
+        return member_dn.lower() in found.out.lower()

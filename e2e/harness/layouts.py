@@ -1,6 +1,7 @@
 """How each server writes the same people and groups: DNs, classes, passwords, locks."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from . import ldif
 from .ldif import Values, dn_value
@@ -94,7 +95,11 @@ class Layout:
 class Slapd(Layout):
     """OpenLDAP, RFC 2307: people and groups in units, some groups by memberUid."""
 
-    POLICY = {"objectClass": ["device", "pwdPolicy"], "pwdAttribute": "userPassword"}
+    POLICY: ClassVar[dict[str, Values]] = {
+        "objectClass": ["device", "pwdPolicy"],
+        "pwdAttribute": "userPassword",
+    }
+    STRICT = f"cn=strict,ou=policies,{BASE}"
 
     def person_dn(self, who: Entry) -> str:
         kind = "cn" if who.is_odd else "uid"
@@ -113,21 +118,18 @@ class Slapd(Layout):
         yield ldif.add(
             f"cn=gpuhub,ou=services,{BASE}", service | {"userPassword": SERVICE_PASSWORD}
         )
-        usual = {"cn": "usual", "pwdLockout": "TRUE", "pwdMaxFailure": 0, "pwdMustChange": "TRUE"}
+        usual = {"cn": "usual", "pwdLockout": "TRUE", "pwdMaxFailure": 0}
         yield ldif.add(f"cn=usual,ou=policies,{BASE}", self.POLICY | usual)
-        yearly = {"cn": "yearly", "pwdMaxAge": 365 * 86400}
-        yield ldif.add(f"cn=yearly,ou=policies,{BASE}", self.POLICY | yearly)
+        strict = {"cn": "strict", "pwdMaxAge": 365 * 86400, "pwdMustChange": "TRUE"}
+        yield ldif.add(self.STRICT, self.POLICY | strict)
 
     def person(self, who: Entry) -> str:
         states: dict[str, dict[str, Values]] = {
             "locked": {"pwdAccountLockedTime": LONG_AGO},
             "disabled": {"pwdAccountLockedTime": FOR_GOOD},
             "expired": {"pwdEndTime": LONG_AGO},
-            "stale": {
-                "pwdPolicySubentry": f"cn=yearly,ou=policies,{BASE}",
-                "pwdChangedTime": LONG_AGO,
-            },
-            "must-change": {"pwdReset": "TRUE"},
+            "stale": {"pwdPolicySubentry": self.STRICT, "pwdChangedTime": LONG_AGO},
+            "must-change": {"pwdPolicySubentry": self.STRICT, "pwdReset": "TRUE"},
         }
         values = self._inet_person(who) | states.get(who.state, {})
         return ldif.add(self.person_dn(who), values)
@@ -223,9 +225,7 @@ class ActiveDirectory(Layout):
         values = states.get(who.state, {}) | (posix_values(who) if who.uid else {})
         return self._account(who.name, who.spelled, password_of(who.name), values)
 
-    def _account(
-        self, name: str, spelled: str, password: str, values: dict[str, Values]
-    ) -> str:
+    def _account(self, name: str, spelled: str, password: str, values: dict[str, Values]) -> str:
         usual: dict[str, Values] = {
             "objectClass": "user",
             "sAMAccountName": name,

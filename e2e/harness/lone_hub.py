@@ -12,7 +12,7 @@ import shlex
 import httpx
 
 from . import engine
-from .container import Container, name_of
+from .container import Container
 from .engine import docker, image
 from .hub import Refused, send_form, words_of
 from .poll import poll
@@ -27,7 +27,7 @@ COPIES = {  # where the hub finds what a variable of compose.env names
     "GPUHUB_OIDC_CA_FILE": f"{SETTINGS}/oidc-ca.pem",
 }
 EXPORT = "cat > /tmp/gpuhub.toml && gpu-allocator --config /tmp/gpuhub.toml --export /tmp >&2"
-OF_THE_TESTS = '''
+OF_THE_TESTS = """
 import os, socketserver, threading
 # An engine that answers to nobody, so that the hub does not wait for one.
 def refuse(request, client, server): request.sendall(b"HTTP/1.0 503 no engine\\r\\n\\r\\n")
@@ -35,9 +35,9 @@ os.makedirs("/var/run", exist_ok=True)
 engine = socketserver.ThreadingUnixStreamServer("/var/run/docker.sock", refuse)
 threading.Thread(target=engine.serve_forever, daemon=True).start()
 c.JupyterHub.services.append({{"name": "tests", "api_token": "{token}"}})
-scopes = ["list:users", "read:users", "admin:users"]
+scopes = ["list:users", "admin:users", "admin:auth_state"]
 c.JupyterHub.load_roles.append({{"name": "tests", "services": ["tests"], "scopes": scopes}})
-'''
+"""
 
 
 def export(toml: str) -> tuple[str, dict[str, str]]:

@@ -37,7 +37,8 @@ CAROL = Entry("carol", uid=20003)
 MEL = Entry("mel", uid=20004)  # in POSIX alone
 DORA = Entry("Dora", uid=20005)  # the directory writes her with a capital
 NOBODY = Entry("nouid")  # has no number for a system
-VISITOR = Entry("visitor", uid=20006)  # tests put him into groups, and out againCLUMSY = Entry("clumsy", uid=20007)  # mistypes the password
+VISITOR = Entry("visitor", uid=20006)  # tests put him into groups, and out again
+CLUMSY = Entry("clumsy", uid=20007)  # mistypes the password
 
 STALE = Entry("stale", uid=20015, state="stale")
 
