@@ -83,6 +83,7 @@ class LoneHub:
         self.proxy.put({"/run/secrets-proxy/token": proxy_token}, mode=0o644)
         self.proxy.start()
         closed = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        closed += ["-e", f"GPUHUB_VERSION={engine.VERSION}"]
         place = ["--network", f"container:{self.proxy.id}", *closed, *(options or [])]
         self.hub = Container(f"{name}-hub", image("hub"), options=place, init=False)
         self.hub.put({
@@ -94,23 +95,27 @@ class LoneHub:
         })  # fmt: skip
         self.hub.start()
         self.address = self.proxy.address
-        self._await_ready()
+        try:
+            self._await_ready()
+        except BaseException:
+            self.remove()
+            raise
 
     def _copies(self, files: dict[str, str]) -> dict[str, str]:
         named = {place: self.environment.get(variable) for variable, place in COPIES.items()}
         return {place: files[path] for place, path in named.items() if path}
 
     def _await_ready(self) -> None:
-        def look() -> int:
-            state = docker("inspect", "-f", "{{.State.Status}}", self.hub.id).out.strip()
-            if state != "running":
-                raise Ended(f"the hub has ended:\n{self.hub.log()[-3000:]}")
-            return self.health().status_code
+        state = ("inspect", "-f", "{{.State.Status}}", self.hub.id)
 
-        try:
-            poll(f"{self.hub.name} serves", look, lambda status: status == 200, seconds=60)
-        except AssertionError as late:
-            raise Ended(f"{late}\n{self.evidence()[-4000:]}") from late
+        def look() -> str:
+            seen = docker(*state).out.strip()
+            return f"health {self.health().status_code}" if seen == "running" else seen
+
+        good = ("health 200", "exited")
+        seen = poll(f"{self.hub.name} serves", look, lambda seen: seen in good, seconds=60)
+        if seen == "exited":
+            raise Ended(f"the hub has ended:\n{self.hub.log()[-4000:]}")
 
     def browser(self, **more) -> httpx.Client:
         """A browser that comes to PLACE, without cookies yet."""
