@@ -137,7 +137,7 @@ def test_what_is_taken_away_is_gone_at_the_next_log_in(place: Place, visitor: En
 def test_a_way_back_is_for_one_browser_and_one_time(place: Place) -> None:
     with place.browser() as own, place.browser() as foreign:
         url = to_provider(own, "alice", password_of("alice"))
-        with pytest.raises(Refused, match="40[03]"):
+        with pytest.raises(Refused, match=r"40[03]"):
             back_to_hub(foreign, url)
         assert back_to_hub(own, url) == "alice"
     with place.browser() as own:
@@ -153,7 +153,7 @@ def test_the_hub_itself_takes_no_password(place: Place) -> None:
         said = {"username": "alice", "password": password_of("alice")}
         said["_xsrf"] = browser.cookies.get("_xsrf", domain="hub.example.org") or ""
         answer = browser.post(f"{PLACE}/hub/login", data=said)
-        assert answer.status_code in (403, 405), answer.text
+        assert answer.status_code in (400, 403, 405), answer.status_code
         assert browser.get(f"{PLACE}/hub/home").status_code == 302
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .authority import Authority
+from .container import Container
 from .directory import FREEIPA, SAMBA, SLAPD, Directory, Kind, Server
 from .lone_hub import LoneHub
 from .people import SERVICE_PASSWORD
 from .product import CHECKOUT
-from .relying import OIDC_SECRET, dex
+from .relying import OIDC_SECRET, dex, enrolled_host, login_helper
 
 KINDS = {"ldap": SLAPD, "freeipa": FREEIPA, "ad": SAMBA}
 
@@ -28,6 +29,7 @@ class AuthHubs:
 
     servers: dict[str, Server] = field(default_factory=dict)
     hubs: dict[str, LoneHub] = field(default_factory=dict)
+    helper: Container | None = None
 
     @cached_property
     def authority(self) -> Authority:
@@ -56,22 +58,35 @@ class AuthHubs:
             self.servers["dex"] = dex(self.authority)
         return self.servers["dex"]
 
+    def enrolled_host(self) -> Server:
+        self.directory(FREEIPA)
+        if "sssd" not in self.servers:
+            self.servers["sssd"] = enrolled_host(self.authority)
+        return self.servers["sssd"]
+
     def hub(self, method: str) -> LoneHub:
         """Set up by the example as it stands."""
         if method not in self.hubs:
+            options: tuple[str, ...] = ()
             if method in KINDS:
                 self.directory(KINDS[method])
-            self.hubs[method] = self.other_hub(method, example(method))
+            if method == "sssd":
+                self.helper = login_helper(self.enrolled_host())
+                options = ("--volumes-from", self.helper.id)
+            self.hubs[method] = self.other_hub(method, example(method), options)
         return self.hubs[method]
 
-    def other_hub(self, name: str, toml: str) -> LoneHub:
+    def other_hub(self, name: str, toml: str, options: tuple[str, ...] = ()) -> LoneHub:
         """One with settings of a test's own; the test removes it."""
-        return LoneHub(name, toml, self.host_files())
+        return LoneHub(name, toml, self.host_files(), options)
 
     def logs(self) -> dict[str, str]:
         known = {**self.servers, **{f"hub {name}": hub for name, hub in self.hubs.items()}}
-        return {name: part.evidence() for name, part in known.items()}
+        logs = {name: part.evidence() for name, part in known.items()}
+        return logs | ({"login helper": self.helper.log()} if self.helper else {})
 
     def remove(self) -> None:
         for part in [*self.hubs.values(), *self.servers.values()]:
             part.remove()
+        if self.helper:
+            self.helper.remove()

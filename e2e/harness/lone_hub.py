@@ -4,6 +4,7 @@ Its settings come from a gpuhub.toml by the allocator's own --export, and the fi
 are put where `up` puts them. People come by https://hub.example.org, as through a reverse proxy.
 """
 
+import html
 import json
 import re
 import secrets
@@ -33,6 +34,7 @@ import os, socketserver, threading
 def refuse(request, client, server): request.sendall(b"HTTP/1.0 503 no engine\\r\\n\\r\\n")
 os.makedirs("/var/run", exist_ok=True)
 engine = socketserver.ThreadingUnixStreamServer("/var/run/docker.sock", refuse)
+engine.handle_error = lambda *about: None  # who only looks whether it is there
 threading.Thread(target=engine.serve_forever, daemon=True).start()
 c.JupyterHub.services.append({{"name": "tests", "api_token": "{token}"}})
 scopes = ["list:users", "admin:users", "admin:auth_state"]
@@ -70,9 +72,8 @@ class LoneHub:
     """One running hub. `files` are those of the host, by the paths that the TOML names."""
 
     def __init__(
-        self, name: str, toml: str, files: dict[str, str], *, config: str = "",
-        options: list[str] | None = None,
-    ) -> None:  # fmt: skip
+        self, name: str, toml: str, files: dict[str, str], options: tuple[str, ...] = ()
+    ) -> None:
         self.token = secrets.token_hex(16)
         hub_json, self.environment = export(toml)
         self.settings = json.loads(hub_json)
@@ -84,11 +85,11 @@ class LoneHub:
         self.proxy.start()
         closed = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
         closed += ["-e", f"GPUHUB_VERSION={engine.VERSION}"]
-        place = ["--network", f"container:{self.proxy.id}", *closed, *(options or [])]
+        place = ["--network", f"container:{self.proxy.id}", *closed, *options]
         self.hub = Container(f"{name}-hub", image("hub"), options=place, init=False)
         self.hub.put({
             f"{SETTINGS}/hub.json": hub_json,
-            f"{SETTINGS}/hub.d/90-tests.py": OF_THE_TESTS.format(token=self.token) + config,
+            f"{SETTINGS}/hub.d/90-tests.py": OF_THE_TESTS.format(token=self.token),
             f"{SECRETS}/proxy_token": proxy_token,
             **{f"{SECRETS}/{x}": secrets.token_hex(32) for x in ("cookie_secret", "crypt_key")},
             **self._copies(files),
@@ -138,6 +139,13 @@ class LoneHub:
         headers = {"Authorization": f"token {self.token}"}
         with self.browser(headers=headers) as browser:
             return browser.request(method, f"{PLACE}/hub/api{path}", **more)
+
+    def form(self, browser: httpx.Client, path: str, **fields: str) -> httpx.Response:
+        """Fill in a form of the hub's pages in a browser, whatever comes of it."""
+        page = browser.get(f"{PLACE}{path}", follow_redirects=True)
+        found = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        xsrf = html.unescape(found[1]) if found else browser.cookies.get("_xsrf", path="/hub/")
+        return browser.post(f"{PLACE}{path}", data=fields | {"_xsrf": xsrf or ""})
 
     def user(self, name: str) -> dict:
         answer = self.api("GET", f"/users/{name}")

@@ -7,7 +7,9 @@ import re
 import httpx
 
 from .authority import Authority
+from .container import Container
 from .directory import FREEIPA, Server, tls_files
+from .engine import image
 from .hub import Refused, words_of
 from .layouts import BASE
 from .lone_hub import PLACE, name_in
@@ -49,7 +51,7 @@ domains = example.org
 [nss]
 memcache_timeout = 0
 [pam]
-pam_verbosity = 2
+pam_id_timeout = 1
 [domain/example.org]
 id_provider = ldap
 auth_provider = ldap
@@ -85,12 +87,22 @@ def dex(ca: Authority) -> Server:
 
 
 def enrolled_host(ca: Authority) -> Server:
-    """Its pipes are in a volume, so that others can mount them (docker's --volumes-from)."""
+    """Its pipes are in a volume, so that the log-in helper can mount them."""
     alias = "login.example.org"
     files = {"/etc/directory/sssd.conf": SSSD_SETTINGS}
     ready = ("getent", "-s", "sss", "passwd", "alice")
     pipes = ("-v", PIPES)
     return Server("sssd", alias, files | tls_files(ca.sign(alias), ca), ready, *pipes)
+
+
+def login_helper(host: Server) -> Container:
+    """The product's log-in helper on that host. Its socket is in a volume, for the hub."""
+    closed = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    mounts = ["--volumes-from", host.container.id, "-v", "/run/gpuhub/login"]
+    command = ("gpuhub-login", "--source=sss")
+    helper = Container("login", image("login"), *command, options=[*closed, *mounts], init=False)
+    helper.start()
+    return helper
 
 
 def to_provider(browser: httpx.Client, name: str, password: str) -> httpx.URL:
