@@ -175,6 +175,12 @@ class FreeIpa(Layout):
         values["objectClass"] = [*self.CLASSES, *values["objectClass"]]
         return ldif.add(self.person_dn(who), values | states.get(who.state, {}))
 
+    def password(self, who: Entry, password: str) -> str:
+        """After an admin's change the person would have to change it again."""
+        for_long = {"passwordExpirationTime": FAR_AWAY}
+        changed = super().password(who, password)
+        return changed + ldif.change(self.person_dn(who), "replace", for_long)
+
     def group(self, name: str, members: list[str]) -> str:
         number = 21001 + list(GROUPS).index(name)
         values: dict[str, Values] = {

@@ -14,7 +14,7 @@ from .hub import Refused
 from .lone_hub import LoneHub
 
 LIMIT_S = 10.0  # until the page says what is wrong
-HEALTH_S = 1.0
+HEALTH_S = 2.5  # a hub that itself waited for a server would be mute for five
 OTHER = Authority("Another CA")
 
 type Fault = Callable[[Server, Authority], AbstractContextManager[None]]
