@@ -1,6 +1,7 @@
 """Fixtures: one machine of each kind for the whole run, and evidence when a test fails."""
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from harness import driver, engine, evidence, product, report, seed
+from harness.auth_hubs import AuthHubs
 from harness.bare_machine import BareMachine, shared_kernel
 from harness.testhost import HostSpec, TestHost
 from harness.world import World, shared_uses
@@ -82,28 +84,41 @@ def debian(machines: Machines) -> BareMachine:
     return machine
 
 
-class TwoGroups(LoadScopeScheduling):
-    """Two workers: some files move whole machines, the others use one that stays up.
+@pytest.fixture(scope="session")
+def auth_hubs(request: pytest.FixtureRequest) -> Iterator[AuthHubs]:
+    """Directory servers, and hubs alone that ask them."""
+    made = AuthHubs()
+    request.config.stash[evidence.LOGS] = made
+    yield made
+    made.remove()
+
+
+class Groups(LoadScopeScheduling):
+    """Two workers: some files move whole machines, others use one that stays up, the rest have
+    directory servers of their own names. Who is free first takes the third group.
 
     (`--dist loadgroup` of xdist 3.8 does not see the groups' marks under pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "moving" if nodeid.partition(".py")[0] in MOVING else "steady"
+        file = nodeid.partition(".py")[0]
+        if file.startswith("test_auth_"):
+            return "directories"
+        return "moving" if file in MOVING else "steady"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoGroups:
-    return TwoGroups(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     result = (yield).get_result()
     if result.failed:
-        hosts = item.config.stash.get(evidence.HOSTS, {})
-        result.sections += evidence.gather(
-            hosts, report.OUT / "evidence" / f"{item.name}-{call.when}"
-        )
+        folder = report.OUT / "evidence" / re.sub(r"[^\w.\[\]-]", "_", f"{item.name}-{call.when}")
+        result.sections += evidence.gather(item.config.stash.get(evidence.HOSTS, {}), folder)
+        if evidence.LOGS in item.config.stash:
+            result.sections += evidence.gather_logs(item.config.stash[evidence.LOGS], folder)
 
 
 class Worlds:

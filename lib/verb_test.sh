@@ -8,7 +8,8 @@ readonly SUITES=(
   "wrapper|tests/wrapper/run|build"
   "cpp|tests/cpp/run|allocator:test"
   "hub|hub/tests/run|hub:test"
-  "e2e|e2e/run|allocator login proxy hub cell notebook tools testhost barehost e2e allocator:test"
+  "e2e|e2e/run|allocator login proxy hub cell notebook tools testhost barehost directories e2e \
+allocator:test"
 )
 
 verb_test() {

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -9,6 +10,15 @@ from . import engine
 from .testhost import TestHost
 
 HOSTS: pytest.StashKey[dict[str, TestHost]] = pytest.StashKey()
+
+
+class Logs(Protocol):
+    """What keeps logs that are no test host's."""
+
+    def logs(self) -> dict[str, str]: ...
+
+
+LOGS: pytest.StashKey[Logs] = pytest.StashKey()
 LINES = 40
 SHOWN_OF_A_NOTEBOOK = ("State", "Config", "HostConfig", "NetworkSettings")
 ALLOCATOR = "gpuhub-allocator-1"
@@ -29,6 +39,16 @@ def gather(hosts: dict[str, TestHost], folder: Path) -> list[tuple[str, str]]:
             tail = "\n".join(text.splitlines()[-LINES:])
             if not title.startswith("inspect"):
                 sections.append((f"{name}: {title}", tail))
+    return sections
+
+
+def gather_logs(keeper: Logs, folder: Path) -> list[tuple[str, str]]:
+    """The same, of what is not a test host."""
+    sections = []
+    for name, text in keeper.logs().items():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name.replace(' ', '-')}.txt").write_text(text)
+        sections.append((name, "\n".join(text.splitlines()[-LINES:])))
     return sections
 
 
