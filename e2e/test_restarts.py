@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from harness.allocator import uuids_of
 from harness.hub import Person, at_once
+from harness.neighbourhood import connect
 from harness.poll import poll
 from harness.recovery import await_product, comes_back_right
 from harness.testhost import TestHost
@@ -121,11 +122,14 @@ def test_engine_restarts_and_containers_live_on(world: World) -> None:
     world.host.live_restore(True)
     ana = world.person("ana")
     ana.start()
-    lease = world.lease(ana)
+    lease, cells = world.lease(ana), world.cells()
     world.host.restart_engine()
     await_product(world)
     world.host.live_restore(False)
     assert_lives_on(world, ana, lease)
+    assert world.cells() == cells
+    seen = connect(world.host, lease["container"], ("hub", 8081), ("proxy", 8001))
+    assert [one.told for one in seen] == ["open", "ECONNREFUSED"], "still closed as before"
     assert_next_gets_another(world, lease)
 
 

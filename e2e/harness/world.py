@@ -78,7 +78,9 @@ class World:
         return "; ".join(live + left + [f"cell {x[:12]}" for x in self.cells()])
 
     def await_nothing_left(self, seconds: float = 40) -> None:
-        poll("no lease, no notebook and no cell left", self.nothing_left, lambda s: s == "", seconds)
+        poll(
+            "no lease, no notebook and no cell left", self.nothing_left, lambda s: s == "", seconds
+        )
 
     def now_ns(self) -> int:
         return int(self.host.sh("date +%s%N").out)
