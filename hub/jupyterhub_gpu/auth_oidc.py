@@ -80,6 +80,10 @@ class OidcAuthenticator(Entrance, GenericOAuthenticator):
         "than 9. Default: 5. Since 0.1.",
     )
 
+    @default("auth_refresh_strict")
+    def _default_auth_refresh_strict(self) -> bool:
+        return False  # a provider's word lapses, though nothing is wrong with the person
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         own = all((self.authorize_url, self.token_url, self.userdata_url))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyterhub.auth import Authenticator
+from jupyterhub.handlers import BaseHandler
 from tornado import web
 from traitlets import Bool, Float, Integer, Set, Unicode, default, validate
 
@@ -19,6 +20,11 @@ from .deletion import StopServersFirst
 from .renaming import CarefulRename
 
 NAME_KEY_MAX = 128
+
+# JupyterHub 6.1 reads this where a browser's user may not be refreshed, but sets it for tokens only:
+# who was locked would see an error of the hub's own instead of the log-in page.
+if not hasattr(BaseHandler, "_token_authenticated"):
+    BaseHandler._token_authenticated = False
 
 
 class InWords(web.HTTPError):
@@ -87,6 +93,12 @@ class Entrance(StopServersFirst, CarefulRename, Authenticator):
         min=1,
         config=True,
         help="Seconds for which a failed log-in counts. Default: 900. Since 0.1.",
+    )
+    auth_refresh_strict = Bool(
+        True,
+        config=True,
+        help="As JupyterHub's, but on: a token of somebody who may not enter any more starts no "
+        "server either. Default: True. Since 0.1.",
     )
     allow_existing_users = Bool(
         False,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import hub_with
 import pytest
 from certificates import Ca
@@ -153,3 +154,20 @@ async def test_there_and_back_by_a_provider(started, tmp_path):
         assert status == 503
         assert "the log-in service localhost cannot be reached" in text
     assert [each.name for each in app.db.query(orm.User)] == ["ana"]
+
+
+async def test_who_may_not_enter_any_more_starts_nothing_by_page_or_token(started, directory):
+    app = await started(DirectoryAuthenticator, **by_directory(refresh_pre_spawn=True))
+    async with Browser(app) as browser:
+        await browser.log_in("ana", "ana-pw")
+        token = app.users["ana"].new_api_token(note="of hers")
+        directory.group("gpu-users")
+        status, page = await browser.post("/spawn/ana", profile="none")
+        assert (status, "login again" in page) == (403, True), page
+        headers = {"Authorization": f"token {token}"}
+        server = f"{app.own_url}/hub/api/users/ana/server"
+        async with (
+            aiohttp.ClientSession(headers=headers) as program,
+            program.post(server, json={}) as reply,
+        ):
+            assert reply.status == 403, await reply.text()
