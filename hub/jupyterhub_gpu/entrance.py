@@ -21,8 +21,8 @@ from .renaming import CarefulRename
 
 NAME_KEY_MAX = 128
 
-# JupyterHub 6.1 reads this where a browser's user may not be refreshed, but sets it for tokens only:
-# who was locked would see an error of the hub's own instead of the log-in page.
+# JupyterHub 6.1 reads this where a browser's user cannot be refreshed, but only tokens set it: who
+# was locked would see an error of the hub's own instead of the log-in page.
 if not hasattr(BaseHandler, "_token_authenticated"):
     BaseHandler._token_authenticated = False
 
