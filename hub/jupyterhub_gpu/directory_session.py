@@ -253,13 +253,24 @@ def _entry(item: dict[str, Any]) -> Entry:
 
 
 def _policy(result: dict[str, Any]) -> int | None:
-    """The error in slapd's answer to the ppolicy control: [1] ENUMERATED of a short sequence."""
+    """The error in the answer to the ppolicy control: [1] ENUMERATED in a sequence."""
     control = (result.get("controls") or {}).get(PPOLICY) or {}
-    value = control.get("value") or b""
-    rest = value[2:] if value[:1] == b"\x30" else b""
-    while len(rest) >= 2:
-        tag, length = rest[0], rest[1]
-        if tag == 0x81 and length == 1:
-            return rest[2]
-        rest = rest[2 + length :]
+    for _, content in _parts(control.get("value") or b""):
+        for tag, error in _parts(content):
+            if tag == 0x81 and len(error) == 1:
+                return error[0]
     return None
+
+
+def _parts(value: bytes) -> list[tuple[int, bytes]]:
+    """Tags and contents of what stands side by side in BER. Lengths may be long: 389-ds writes
+    all of them so."""
+    parts = []
+    while len(value) >= 2:
+        tag, length, at = value[0], value[1], 2
+        if length & 0x80:
+            at += length & 0x7F
+            length = int.from_bytes(value[2:at])
+        parts.append((tag, value[at : at + length]))
+        value = value[at + length :]
+    return parts

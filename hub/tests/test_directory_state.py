@@ -120,6 +120,10 @@ def test_everybody_is_told_what_to_do():
     [
         (bytes.fromhex("3003810101"), 1),
         (bytes.fromhex("3008a003800164810100"), 0),  # after a warning
+        (bytes.fromhex("3084000000 03 810100"), 0),  # 389-ds: lengths in the long form
+        (bytes.fromhex("3084000000 0e a084000000 05 8003015180 810102"), 2),
+        (bytes.fromhex("3084000000"), None),
+        (bytes.fromhex("30ff"), None),
         (bytes.fromhex("3005a003800164"), None),
         (b"\x30\x00", None),
         (b"", None),
