@@ -72,8 +72,10 @@ def test_who_is_locked_has_to_log_in_again_and_others_stay(world: World) -> None
         headers=ana.browser_headers("/hub/spawn"),
         data={"profile": "no-gpu", "_xsrf": ana.browser_headers("/hub/spawn")["X-XSRFToken"]},
     )
-    assert asked.status_code in (302, 403), asked.text
-    assert (ana.server() or {}).get("ready") is not True
+    assert (asked.status_code, "login again" in asked.text) == (403, True), asked.text
+    assert ana.ask("no-gpu").status_code == 403  # by a token neither
+    server = world.boss().server(user=ana.name) or {}
+    assert not server.get("ready") and not server.get("pending"), server
     bo.start("no-gpu")
 
 
