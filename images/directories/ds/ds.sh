@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # given and tls are the caller's
 # 389-ds, which FreeIPA stands on, with FreeIPA's layout, nested memberOf and account locks.
 instance=/etc/dirsrv/slapd-ipa
 socket=ldapi://%2frun%2fslapd-ipa.socket

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # given and tls are the caller's
 # A Samba domain controller, as Active Directory. Simple binds only by TLS (its default).
 private=/var/lib/samba/private
 server=(samba -F --no-process-group --debug-stdout -d 1)

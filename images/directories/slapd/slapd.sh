@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # given and tls are the caller's
 # OpenLDAP's slapd: memberOf, password policy, no password without TLS.
 server=(slapd -F /etc/ldap/slapd.d -u openldap -g openldap -h "ldap:/// ldaps:/// ldapi:///" -d 256)
 

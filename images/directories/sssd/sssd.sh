@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # given and tls are the caller's
 # A host that is enrolled in the domain of ipa.example.org: sssd and its pipes.
 server=(sssd -i --logger=stderr -d 1)
 
