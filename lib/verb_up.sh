@@ -104,7 +104,7 @@ up_summary() {
   gpuctl gpus
   say ""
   say "Open     $(public_place)"
-  say "Log in   with an account of this machine that has a password (not root, no system accounts)"
+  say "Log in   $(up_who)"
   say "Admins   ${names:-none; name them in gpuhub.toml, [hub] admins, then ./gpuhub up}"
   if is_loopback "$address" && [[ $(setting TLS) != behind_proxy ]]; then
     say "From another computer, first: ssh -N -L $port:127.0.0.1:$port $who@$(uname -n)"
@@ -112,4 +112,15 @@ up_summary() {
   if engine_is_ours; then
     say "Note     this machine has no systemd: after a reboot run ./gpuhub up"
   fi
+}
+
+# Whose accounts people log in with.
+up_who() {
+  case $(setting AUTH_METHOD) in
+    pam) say "with an account of this machine that has a password (not root, no system accounts)" ;;
+    sssd) say "with an account of the domain that this machine is enrolled in" ;;
+    oidc) say "at the provider that gpuhub.toml names in [auth.oidc]" ;;
+    native) say "with an account of the hub's own: ./gpuhub passwd NAME makes one" ;;
+    *) say "with an account of the directory; ./gpuhub login-test NAME explains what comes of it" ;;
+  esac
 }

@@ -11,7 +11,7 @@ from typing import Any
 from docker.errors import APIError
 from docker.types import Mount
 from dockerspawner import SystemUserSpawner
-from traitlets import Dict, Enum, Integer, Tuple, Unicode
+from traitlets import Dict, Enum, Integer, Tuple, Unicode, default
 
 from .account import Account, NoAccount, group_with, passwd_with
 from .engine import explain
@@ -60,6 +60,14 @@ class GpuSystemUserSpawner(GpuMixin, SystemUserSpawner):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._account: Account | None = None
+
+    @default("user_id")
+    def _default_user_id(self) -> int:
+        return -1  # not known before a start; the hub's own /etc has nobody
+
+    @default("group_id")
+    def _default_group_id(self) -> int:
+        return -1
 
     # --- who it runs as -------------------------------------------------------------------------
 

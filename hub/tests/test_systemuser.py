@@ -59,6 +59,13 @@ async def test_it_runs_as_the_person_with_all_groups_in_the_own_home(homes_hub, 
     assert engine.calls.index("put_archive") < engine.calls.index("start")
 
 
+async def test_a_server_that_was_never_started_can_be_shown(homes_hub, engine, allocator):
+    await told(homes_hub, "ana", ANA)
+    await homes_hub.start("ana", server="b")
+    assert (await homes_hub.api("GET", "/users/ana?include_stopped_servers"))[0] == 200
+    homes_hub.app.users["ana"].spawners[""].get_state()
+
+
 async def test_a_changed_uid_counts_at_the_next_start(homes_hub, engine, allocator):
     await told(homes_hub, "ana", ANA)
     await homes_hub.start("ana")
