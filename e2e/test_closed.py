@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from conftest import Worlds, watched
-from harness import engine, neighbourhood
+from harness import engine, neighbourhood, product
 from harness.hub import Person, at_once
 from harness.neighbourhood import (
     INTERNET,
@@ -26,7 +26,6 @@ from harness.product import PLACE, gpuhub
 from harness.world import World
 
 HUB, PROXY = "gpuhub-hub-1", "gpuhub-proxy-1"
-OWN_SETTINGS = f"{PLACE}/hub.d/closed.py"
 PIDS = 200
 
 # A second program of a person's, beside the server itself, that listens on all addresses.
@@ -124,12 +123,15 @@ def around(worlds: Worlds) -> Iterator[World]:
     host = world.host
     neighbourhood.make(host)
     ways = [f"{PRIVATE}:{PORT}", "172.16.0.0/12", METADATA, "10.213.0.0/16"]
-    host.write(OWN_SETTINGS, f"c.GpuMixin.reach = {ways}\nc.GpuMixin.pids_limit = {PIDS}\n")
+    before = product.settings(host)
+    own = before.replace("[notebook]\n", f"[notebook]\nreach = {json.dumps(ways)}\npids = {PIDS}\n")
+    assert own != before
+    product.configure(host, own)
     try:
         gpuhub(host, "up")
         yield world
     finally:
-        host.sh(f"rm -r {PLACE}/hub.d")
+        product.configure(host, before)
         neighbourhood.unmake(host)
         gpuhub(host, "up")
 

@@ -78,12 +78,24 @@ class Crowd:
     def start(self, names: list[str]) -> float:
         """Their servers, all at once; seconds until the last one is ready."""
         before, begun = self.ready(), time.monotonic()
-        asked = self.world.host.exec("python3", "-c", ASK, self.boss.token, *names, seconds=150)
-        refused = [answer for answer in json.loads(asked.out) if answer[0] not in (201, 202)]
-        assert refused == []
+        failed = self.ask(names)
+        if failed:
+            # Seen: runc's own "read init-p: connection reset by peer", once in some hundred starts
+            # where many are made at once. A person starts again; it is counted, and bounded.
+            report.say(f"starts that the engine failed: {len(failed)} of {len(names)}")
+            assert len(failed) <= 3
+            assert self.ask(failed) == []
         wanted = before + len(names)
         poll("all are ready", self.ready, lambda n: n == wanted, seconds=200, every=0.5)
         return time.monotonic() - begun
+
+    def ask(self, names: list[str]) -> list[str]:
+        """Ask for their servers at once; those whose server the engine could not start."""
+        asked = self.world.host.exec("python3", "-c", ASK, self.boss.token, *names, seconds=150)
+        answers = dict(zip(names, json.loads(asked.out), strict=True))
+        refused = {name: told for name, told in answers.items() if told[0] not in (201, 202)}
+        assert all("engine could not start" in told[1] for told in refused.values()), refused
+        return list(refused)
 
     def ready(self) -> int:
         users = self.boss.api("GET", f"/users?state=ready&limit={2 * MANY}").json()

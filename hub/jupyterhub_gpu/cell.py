@@ -24,7 +24,8 @@ from .words import Refusal
 
 ADDRESS = "gpuhub.address"  # label of a server's container: where it is, even when its cell died
 CELL, CELL_LEASE, OWNER = "gpuhub.cell", "gpuhub.cell.lease", "gpuhub.owner"
-CELL_MEMORY = 32 * 1024 * 1024
+# For one small process; the engine's own helper needs more threads and memory while it starts one.
+CELL_MEMORY, CELL_PIDS = 64 * 1024 * 1024, 32
 CONFLICT = 409
 # What docker does not take together with another container's network: the cell gets it.
 NAMES = ("hostname", "domainname", "mac_address")
@@ -134,7 +135,7 @@ class InCell(EngineTruth):
             cap_add=["NET_ADMIN"],
             security_opt=["no-new-privileges"],
             read_only=True,
-            pids_limit=8,
+            pids_limit=CELL_PIDS,
             mem_limit=CELL_MEMORY,
             log_config={"Type": "json-file", "Config": {"max-size": "64k", "max-file": "1"}},
         )

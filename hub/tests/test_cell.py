@@ -58,7 +58,7 @@ async def test_the_cell_has_few_rights_and_no_gpus(hub, engine, allocator):
     assert host["ReadonlyRootfs"] is True
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert host["NetworkMode"] == NETWORK
-    assert 0 < host["PidsLimit"] <= 16
+    assert 0 < host["PidsLimit"] <= 32
     assert 0 < host["Memory"] <= 64 * 1024 * 1024
     assert not host.get("RestartPolicy")
     assert not host.get("Binds")
