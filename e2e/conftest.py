@@ -93,6 +93,13 @@ def auth_hubs(request: pytest.FixtureRequest) -> Iterator[AuthHubs]:
     made.remove()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A file that pytest.ini does not name would never be run, and nobody would see it."""
+    there = {path.name for path in config.rootpath.glob("test_*.py")}
+    if missing := sorted(there ^ set(config.getini("testpaths"))):
+        raise pytest.UsageError(f"pytest.ini, testpaths: {', '.join(missing)}")
+
+
 class Groups(LoadScopeScheduling):
     """Two workers: some files move whole machines, others use one that stays up, the rest have
     directory servers of their own names. Who is free first takes the third group.

@@ -36,7 +36,8 @@ def settings(host, missing_home: str = "create") -> str:
 @pytest.fixture(scope="module")
 def homes(machines: Machines) -> World:
     host = machines.get("homes", HostSpec(number=5))
-    host.sh("groupadd vision; mkdir -p /srv/shared; cd /srv/shared; echo shared > set; chown root:vision . set")
+    host.sh("groupadd vision; mkdir -p /srv/shared; echo shared > /srv/shared/set")
+    host.sh("chown root:vision /srv/shared /srv/shared/set")
     host.sh("chmod 750 /srv/shared; chmod 640 /srv/shared/set; echo hello > /etc/skel/welcome.txt")
     host.write(SITE_CA, "of the site\n")
     return World.bring_up(host, settings(host))

@@ -92,7 +92,8 @@ def add_account(
     """An account of the host, as an admin makes one, in groups that are made if need be."""
     for group in groups:
         host.exec("groupadd", "-f", group)
-    host.exec("useradd", "-M", "-s", "/bin/bash", *(["-G", ",".join(groups)] if groups else []), name)
+    member = ["-G", ",".join(groups)] if groups else []
+    host.exec("useradd", "-M", "-s", "/bin/bash", *member, name)
     set_password(host, name, password)
 
 
