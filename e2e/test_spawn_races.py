@@ -42,6 +42,8 @@ def test_cancelled_at_each_stage(world: World) -> None:
     for delay_s in DELAYS_S:
         _, stage = at_once(lambda: ana.ask("one-gpu"), lambda d=delay_s: cancel_after(ana, d))
         stages.add(stage)
+        poll("cancelled, or started", ana.server, lambda seen: not (seen and seen["pending"]), 60)
+        ana.stop()  # the account is looked at first: a cancel before that is one of nothing
         ana.await_stopped()
         world.await_nothing_left()
     report.say(f"starts were cancelled when the hub said: {', '.join(sorted(stages))}")
