@@ -129,7 +129,7 @@ def test_named_servers_have_a_limit(world: World) -> None:
         ana.start("no-gpu", name)
     answer = ana.ask("no-gpu", "d")
     assert answer.status_code == 400, answer.text
-    assert "named server limit" in answer.text
+    assert "maximum of 3 named servers" in answer.text
 
 
 def test_a_home_that_leads_elsewhere_is_refused_in_words(world: World) -> None:
