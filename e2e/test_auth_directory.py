@@ -93,12 +93,9 @@ def place(request: pytest.FixtureRequest, auth_hubs: AuthHubs) -> Place:
 @pytest.fixture
 def visitor(place: Place) -> Iterator[Entry]:
     """Somebody who may enter and administers; in the end he is as he was."""
-    for group in (ALLOWED, ADMINS):
-        place.directory.put_into(group, VISITOR)
-    yield VISITOR
+    with place.directory.member(VISITOR, ALLOWED, ADMINS) as who:
+        yield who
     place.directory.set_password(VISITOR)
-    for group in place.directory.groups_of(VISITOR):
-        place.directory.take_out_of(group, VISITOR)
 
 
 def test_right_password_enters(place: Place) -> None:

@@ -57,11 +57,8 @@ def place(auth_hubs: AuthHubs) -> Place:
 @pytest.fixture
 def visitor(place: Place) -> Iterator[Entry]:
     """Somebody who may enter and administers; in the end he is as he was."""
-    for group in (ALLOWED, ADMINS):
-        place.directory.put_into(group, VISITOR)
-    yield VISITOR
-    for group in place.directory.groups_of(VISITOR):
-        place.directory.take_out_of(group, VISITOR)
+    with place.directory.member(VISITOR, ALLOWED, ADMINS) as who:
+        yield who
 
 
 def test_right_password_enters(place: Place) -> None:

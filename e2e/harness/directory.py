@@ -132,6 +132,17 @@ class Directory(Server):
     def take_out_of(self, group: str, who: Entry) -> None:
         self.change(self.kind.layout.membership("delete", group, who))
 
+    @contextmanager
+    def member(self, who: Entry, *groups: str) -> Iterator[Entry]:
+        """Somebody put into groups; in the end he is in none, whatever was done to him."""
+        for group in groups:
+            self.put_into(group, who)
+        try:
+            yield who
+        finally:
+            for group in self.groups_of(who):
+                self.take_out_of(group, who)
+
     def set_password(self, who: Entry, password: str = "") -> None:
         """Without one: the usual one."""
         self.change(self.kind.layout.password(who, password or password_of(who.name)))

@@ -14,6 +14,7 @@ from traitlets import Float, Unicode, default
 
 from .entrance import Entrance, Told, Unavailable
 from .login_helper import NAME, Account, Answer, LoginHelper, NoAnswer
+from .still_allowed import still_allowed
 
 WORDS = {
     "expired": "Your account has expired. Please ask whoever looks after accounts here.",
@@ -91,11 +92,7 @@ class HostAuthenticator(Entrance, Authenticator):
         if account is None or account.name != user.name:
             self.log.warning("Account of %s: %s", user.name, _why(answer))
             return False
-        model = _model(account)
-        if not self.check_allowed(user.name, model):
-            self.log.warning("Account of %s: not among those who may log in", user.name)
-            return False
-        return {**model, "admin": self.is_admin(handler, model)}
+        return await still_allowed(self, user.name, _model(account), handler)
 
 
 def _model(account: Account) -> dict[str, Any]:

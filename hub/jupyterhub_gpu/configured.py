@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .settings import Settings, name_template
 
-SECRETS = Path("/run/secrets-hub")
 CONFIG = Path("/etc/gpuhub")
 HOME = "/home/jovyan"
 CA_IN_NOTEBOOK = "/etc/gpuhub/ca.pem"
@@ -110,4 +110,4 @@ def gateways(routes: Path = Path("/proc/net/route")) -> list[str]:
 
 def own_version() -> str:
     """The version of the images that `up` has started."""
-    return os.environ.get("GPUHUB_VERSION", "0.1.0")
+    return os.environ.get("GPUHUB_VERSION", __version__)

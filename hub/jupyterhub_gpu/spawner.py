@@ -100,7 +100,7 @@ class GpuMixin(InCell, Leasing):
 
     async def files(self) -> dict[str, bytes]:
         """What is put into the created container before it starts: absolute path -> content."""
-        return dict(zip(self.added_files, map(_read, self.added_files.values()), strict=True))
+        return await asyncio.to_thread(_contents, self.added_files)
 
     async def _prepare(self, choice: profiles.Choice) -> None:
         await self._clear_the_way(choice)
@@ -297,8 +297,8 @@ class GpuMixin(InCell, Leasing):
         return self.story.view()
 
 
-def _read(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _contents(files: dict[str, str]) -> dict[str, bytes]:
+    return {path: Path(source).read_bytes() for path, source in files.items()}
 
 
 def _granted_in_words(lease: Lease) -> str:

@@ -16,6 +16,7 @@ from jupyterhub_gpu import (
     configured,
     profiles,
     resume,
+    stray_cells,
     strays,
     watch,
 )
@@ -149,6 +150,7 @@ def configure(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(watch, "start_watch", started.append)
     monkeypatch.setattr(strays, "start_strays", started.append)
+    monkeypatch.setattr(stray_cells, "start_stray_cells", started.append)
     monkeypatch.setattr(resume, "start_resume", lambda *args: started.append(args))
     monkeypatch.setattr(configured, "CONFIG", tmp_path)
 
@@ -183,7 +185,7 @@ def test_the_configuration(configure, tmp_path):
     assert [Path(path).name for path in loaded] == ["10-a.py", "20-b.py"]
     token = token_from(b"\xab" * 32, "gpuhub-resume")
     taken_up = ("/run/a.sock", "http://127.0.0.1:8081/hub/api", token)
-    assert started == ["/var/run/docker.sock", "/run/a.sock", taken_up]
+    assert started == ["/var/run/docker.sock", "/run/a.sock", "hub", taken_up]
     assert c.JupyterHub.cleanup_servers is False
     assert c.ConfigurableHTTPProxy.auth_token == "ab" * 32
     assert c.Authenticator.admin_users == {"ana"}

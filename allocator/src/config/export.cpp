@@ -117,9 +117,9 @@ json::object auth_of(const Auth& auth) {
 
 json::object spawner_of(const Spawner& spawner) {
   json::array mounts, accounts;
-  for (const HostMount& mount : spawner.mounts) {
-    mounts.push_back(json::object{{"source", mount.source},
-                                  {"target", mount.target},
+  for (const model::BindMount& mount : spawner.mounts) {
+    mounts.push_back(json::object{{"source", mount.host_path},
+                                  {"target", mount.container_path},
                                   {"read_only", mount.read_only}});
   }
   for (const MappedAccount& account : spawner.accounts) {
@@ -220,8 +220,6 @@ std::string compose_env(const Config& config) {
   line("SOURCE", to_string(config.gpus.source));
   line("PUBLIC_URL", public_url(config));
   line("AUTH_METHOD", to_string(config.auth.method));
-  line("SPAWNER", to_string(config.spawner.kind));
-  line("HOMES", config.spawner.homes);
   line("NOTEBOOK_SUBNET", config.notebook.subnet);
   line("NOTEBOOK_CA_FILE", config.notebook.ca_file);
   const Directory directory = config.auth.directory.value_or(Directory{});

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/gpu.hpp"
 #include "model/units.hpp"
 
 namespace gpuhub::config {
@@ -61,16 +62,11 @@ struct MappedAccount {
   int uid = 0;  // never 0
   int gid = 0;
 };
-struct HostMount {
-  std::string source;
-  std::string target;
-  bool read_only = true;
-};
 struct Spawner {
   SpawnerKind kind = SpawnerKind::docker;
   std::string homes = "/home";  // the folder of the host in which homes lie
   MissingHome missing_home = MissingHome::create;
-  std::vector<HostMount> mounts;  // in everybody's container
+  std::vector<model::BindMount> mounts;  // in everybody's container
   std::vector<MappedAccount> accounts;
 };
 

@@ -34,6 +34,14 @@ constexpr std::array<Unit, 5> size_units{{{"B", 1},
                                           {"TiB", std::int64_t{1} << 40}}};
 }  // namespace
 
+std::optional<int> parse_whole(std::string_view text, int least, int most) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc{} && end == text.data() + text.size();
+  if (!whole || value < least || value > most) return std::nullopt;
+  return value;
+}
+
 std::optional<model::Duration> parse_duration(std::string_view text) {
   const auto ms = parse(text, time_units, std::int64_t{3653} * 86'400'000);
   if (!ms) return std::nullopt;

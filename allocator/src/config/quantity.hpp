@@ -9,6 +9,8 @@
 
 namespace gpuhub::config {
 
+// Nothing but digits (and a minus, where `least` is below 0), within the bounds.
+std::optional<int> parse_whole(std::string_view text, int least, int most);
 // A whole number and ms, s, m, h or d, nothing between. nullopt: anything else, or above 10 years.
 std::optional<model::Duration> parse_duration(std::string_view text);
 // A whole number and B, KiB, MiB, GiB or TiB. nullopt on anything else, or above 2^53.

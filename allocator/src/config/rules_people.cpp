@@ -2,11 +2,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
+#include "config/quantity.hpp"
 #include "config/rules.hpp"
 
 namespace gpuhub::config::rules {
@@ -50,13 +49,6 @@ bool good_public_url(std::string_view t) {
   }
   return false;
 }
-std::optional<int> number(std::string_view t, int least, int most) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), value);
-  const bool whole = error == std::errc{} && end == t.data() + t.size() && !t.empty();
-  if (!whole || value < least || value > most) return std::nullopt;
-  return value;
-}
 std::optional<std::uint32_t> ipv4(std::string_view t) {
   in_addr address{};
   if (inet_pton(AF_INET, std::string{t}.c_str(), &address) != 1) return std::nullopt;
@@ -67,7 +59,7 @@ bool good_network(std::string_view t, int least, int most) {
   const auto slash = t.find('/');
   if (slash == t.npos) return false;
   const auto address = ipv4(t.substr(0, slash));
-  const auto bits = number(t.substr(slash + 1), least, most);
+  const auto bits = parse_whole(t.substr(slash + 1), least, most);
   if (!address || !bits) return false;
   return *bits == 32 || (*address << *bits) == 0;
 }
@@ -75,7 +67,7 @@ bool good_reach(std::string_view t) {
   if (good_network(t, 8, 32)) return true;
   const auto colon = std::min(t.find(':'), t.size());
   return ipv4(t.substr(0, colon)) &&
-         (colon == t.size() || number(t.substr(colon + 1), 1, 65535));
+         (colon == t.size() || parse_whole(t.substr(colon + 1), 1, 65535));
 }
 }  // namespace
 

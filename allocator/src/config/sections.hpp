@@ -24,6 +24,9 @@ std::vector<Profile> read_profiles(Table& root, const Notebook& notebook);
 Auth read_auth(Table table);
 Spawner read_spawner(Table table);
 
+// What rules::mount lets through, in its parts.
+model::BindMount split_mount(const std::string& text);
+
 // Puts `value` in place if there is one.
 template <typename T, typename U>
 void take(T& place, std::optional<U>&& value) {

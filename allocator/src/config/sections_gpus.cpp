@@ -43,13 +43,6 @@ model::DeviceNode split_device(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-model::BindMount split_mount(const std::string& text) {
-  const auto first = text.find(':');
-  const auto second = text.find(':', first + 1);
-  return {text.substr(0, first), text.substr(first + 1, second - first - 1),
-          second == text.npos || text.substr(second + 1) == "ro"};
-}
-
 void read_override(Table& table, Gpus& gpus, std::set<std::string>& seen) {
   const auto uuid = read_uuid(table, seen);
   auto slots = table.integer("slots", 1, model::slots_max);
@@ -92,6 +85,13 @@ void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
 }
 
 }  // namespace
+
+model::BindMount split_mount(const std::string& text) {
+  const auto first = text.find(':');
+  const auto second = text.find(':', first + 1);
+  return {text.substr(0, first), text.substr(first + 1, second - first - 1),
+          second == text.npos || text.substr(second + 1) == "ro"};
+}
 
 Gpus read_gpus(Table table, bool simulated) {
   Gpus gpus;

@@ -104,13 +104,6 @@ void read_account(Table& table, Spawner& spawner, std::set<std::string>& seen) {
   }
   spawner.accounts.push_back(std::move(account));
 }
-
-HostMount split(const std::string& text) {
-  const auto first = text.find(':');
-  const auto second = text.find(':', first + 1);
-  return {text.substr(0, first), text.substr(first + 1, second - first - 1),
-          second == text.npos || text.substr(second + 1) == "ro"};
-}
 }  // namespace
 
 std::string_view to_string(Method method) {
@@ -159,7 +152,7 @@ Spawner read_spawner(Table table) {
   take(spawner.missing_home, table.choice<MissingHome>("missing_home", home_names));
   for (const std::string& text :
        table.texts("mounts", rules::mount).value_or(std::vector<std::string>{})) {
-    spawner.mounts.push_back(split(text));
+    spawner.mounts.push_back(split_mount(text));
   }
   std::set<std::string> seen;
   table.tables("accounts", [&](Table& one) { read_account(one, spawner, seen); });

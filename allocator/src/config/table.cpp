@@ -1,7 +1,6 @@
 #include "config/table.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <format>
 
 #include "config/nearest.hpp"
@@ -14,18 +13,9 @@ namespace {
 std::optional<Table::Counts> range_of(std::string_view text, int most) {
   const auto dash = text.find('-');
   if (dash == text.npos) return std::nullopt;
-  const auto number = [](std::string_view digits) -> std::optional<int> {
-    int value = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
-      return std::nullopt;
-    }
-    return value;
-  };
-  const auto least = number(text.substr(0, dash));
-  const auto last = number(text.substr(dash + 1));
-  if (!least || !last || *least < 0 || *least >= *last || *last > most) return std::nullopt;
+  const auto least = parse_whole(text.substr(0, dash), 0, most);
+  const auto last = parse_whole(text.substr(dash + 1), 0, most);
+  if (!least || !last || *least >= *last) return std::nullopt;
   return Table::Counts{*least, *last};
 }
 

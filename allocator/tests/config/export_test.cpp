@@ -71,7 +71,7 @@ TEST(Export, ComposeEnvNamesEachSetting) {
             "GPUHUB_NOTEBOOK_IMAGES='i:2 i:3'\nGPUHUB_SIMULATE='2'\n"
             "GPUHUB_SIM_MODEL='A100-40G'\nGPUHUB_DRIVER='cdi'\n"
             "GPUHUB_SOURCE='nvml'\nGPUHUB_PUBLIC_URL='https://10.0.0.5:8443'\n"
-            "GPUHUB_AUTH_METHOD='ldap'\nGPUHUB_SPAWNER='systemuser'\nGPUHUB_HOMES='/h'\n"
+            "GPUHUB_AUTH_METHOD='ldap'\n"
             "GPUHUB_NOTEBOOK_SUBNET='10.9.0.0/16'\nGPUHUB_NOTEBOOK_CA_FILE='/n.pem'\n"
             "GPUHUB_DIRECTORY_PASSWORD_FILE='/p'\nGPUHUB_DIRECTORY_CA_FILE='/d.pem'\n"
             "GPUHUB_OIDC_SECRET_FILE=''\nGPUHUB_OIDC_CA_FILE=''\n"

@@ -74,7 +74,7 @@ subnet = "172.28.0.0/16"
   EXPECT_EQ(config->spawner.missing_home, MissingHome::refuse);
   ASSERT_EQ(config->spawner.mounts.size(), 2U);
   EXPECT_TRUE(config->spawner.mounts[0].read_only);
-  EXPECT_EQ(config->spawner.mounts[1].target, "/mnt/scratch");
+  EXPECT_EQ(config->spawner.mounts[1].container_path, "/mnt/scratch");
   EXPECT_FALSE(config->spawner.mounts[1].read_only);
   EXPECT_EQ(config->spawner.accounts[0].uid, 5001);
   EXPECT_EQ(config->notebook.reach.size(), 3U);
