@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .profiles import GPUS, IMAGE, PROFILE, Choice, Profile
+from .words import span_in_words
 
 
 def free_gpus(gpus: Sequence[Mapping[str, Any]], mode: str) -> int:
@@ -55,7 +56,8 @@ def _row(
     mine = chosen if chosen and chosen.slug == profile.slug else None
     ident = html.escape(f"profile-{profile.slug}", quote=True)
     slug = html.escape(profile.slug, quote=True)
-    about = " ".join(part for part in (profile.description, _room(profile, gpus, waits)) if part)
+    said = (profile.description, _lifetime(profile), _room(profile, gpus, waits))
+    about = " ".join(part for part in said if part)
     return (
         '<div class="form-check mb-2">'
         f'<input class="form-check-input" type="radio" name="{PROFILE}" id="{ident}" '
@@ -64,6 +66,12 @@ def _row(
         f'<div class="form-text" id="{ident}-about">{html.escape(about)}</div>'
         f"{_number(profile, mine)}{_images(profile, mine)}</div>"
     )
+
+
+def _lifetime(profile: Profile) -> str:
+    if profile.max_lifetime_s is None:
+        return ""
+    return f"Ends {span_in_words(profile.max_lifetime_s)} after its start."
 
 
 def _number(profile: Profile, chosen: Choice | None) -> str:

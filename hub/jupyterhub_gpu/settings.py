@@ -112,6 +112,36 @@ class Spawner:
 
 
 @dataclass(frozen=True)
+class Idle:
+    """When servers end that do nothing. A limit of None: never."""
+
+    enabled: bool
+    gpu_limit_s: int | None
+    limit_s: int | None
+    unknown_limit_s: int
+    keep_s: int
+    keep_max_s: int
+    look_every_s: int
+    exempt_users: frozenset[str]
+    exempt_groups: frozenset[str]
+
+    @classmethod
+    def parse(cls, told: dict[str, Any]) -> Idle:
+        gpu_limit, limit = told["gpu_limit_s"], told["limit_s"]
+        return cls(
+            enabled=bool(told["enabled"]),
+            gpu_limit_s=None if gpu_limit is None else int(gpu_limit),
+            limit_s=None if limit is None else int(limit),
+            unknown_limit_s=int(told["unknown_limit_s"]),
+            keep_s=int(told["keep_s"]),
+            keep_max_s=int(told["keep_max_s"]),
+            look_every_s=int(told["look_every_s"]),
+            exempt_users=frozenset(told["exempt_users"]),
+            exempt_groups=frozenset(told["exempt_groups"]),
+        )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All that the hub is told by gpuhub.toml."""
 
@@ -122,10 +152,12 @@ class Settings:
     notebook: Notebook
     profiles: tuple[Profile, ...]
     socket: str
+    show_holders: str
     queue_enabled: bool
     queue_max: int
     auth: Auth
     spawner: Spawner
+    idle: Idle
     tls: bool  # people come by TLS, whether our proxy ends it or one in front of it
     proxies: tuple[str, ...]  # in front of ours, whose word counts where people come from
     public_url: str
@@ -147,10 +179,12 @@ class Settings:
                 notebook=Notebook.parse(told["notebook"]),
                 profiles=tuple(Profile.parse(item) for item in told["profiles"]),
                 socket=told["allocator"]["socket"],
+                show_holders=told["allocator"]["show_holders"],
                 queue_enabled=bool(told["queue"]["enabled"]),
                 queue_max=int(told["queue"]["max"]),
                 auth=Auth.parse(told["auth"]),
                 spawner=Spawner.parse(told["spawner"]),
+                idle=Idle.parse(told["idle"]),
                 tls=told["tls"]["mode"] != "none",
                 proxies=tuple(told["tls"]["proxies"]),
                 public_url=told["public_url"],

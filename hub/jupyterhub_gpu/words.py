@@ -123,6 +123,16 @@ def moment(told: datetime | str | None) -> str:
     return when.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
 
 
+UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def span_in_words(seconds: int) -> str:
+    """A time that somebody has set, exactly: in the largest unit of which it is a whole number."""
+    size, unit = next(each for each in UNITS if seconds % each[0] == 0)
+    number = seconds // size
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
 def last_end(leases: Iterable[Lease]) -> str:
     """Why this person's last server, or wait for one, ended by itself; else empty."""
     ended = [lease for lease in leases if lease.state == "ended" and lease.ended_at]

@@ -135,6 +135,13 @@ def test_the_form_says_where_one_would_wait():
     assert "wait" not in render_form(too_big, None, [gpu(1), gpu(1)], "", waits=True)
 
 
+def test_a_lifetime_is_told_from_the_start():
+    week = [profile("week", {"count": 1}, max_lifetime_s=7 * 86400)]
+    page = render_form(week, choose(week, {}), [gpu(0)], "", waits=True)
+    assert "Ends 7 days after its start." in page
+    assert "after its start" not in render_form(OFFERED, None, [gpu(0)], "", waits=True)
+
+
 RICH = [
     profile("some", {"range": [1, 4]}),
     profile("big", {"count": 1}, groups=["vision", "robots"], images=["torch:1", "jax:2"]),

@@ -53,9 +53,11 @@ TOLD = {
             "cpus": None,
             "shm_size_bytes": None,
             "pids": None,
+            "idle_limit_s": 0,
+            "max_lifetime_s": 86400,
         }
     ],
-    "allocator": {"socket": "/run/a.sock", "bind_timeout_s": 180},
+    "allocator": {"socket": "/run/a.sock", "bind_timeout_s": 180, "show_holders": "group"},
     "queue": {"enabled": True, "max": 50, "renew_timeout_s": 300},
     "auth": {
         "method": "pam",
@@ -75,6 +77,17 @@ TOLD = {
         "mounts": [{"source": "/da{t}a", "target": "/data", "read_only": True}],
         "accounts": [],
     },
+    "idle": {
+        "enabled": True,
+        "gpu_limit_s": 3600,
+        "limit_s": None,
+        "unknown_limit_s": 7200,
+        "keep_s": 600,
+        "keep_max_s": 1200,
+        "look_every_s": 20,
+        "exempt_users": ["ana"],
+        "exempt_groups": ["ops"],
+    },
     "tls": {"mode": "none", "proxies": []},
     "public_url": "http://127.0.0.1:8000",
 }
@@ -87,6 +100,11 @@ def test_hub_json_is_read(tmp_path):
     assert (settings.hub_name, settings.admins) == ("hub", {"ana"})
     assert settings.profiles[0].gpus == {"count": 1}
     assert (settings.queue_enabled, settings.queue_max) == (True, 50)
+    assert (settings.show_holders, settings.profiles[0].idle_limit_s) == ("group", 0)
+    assert settings.profiles[0].max_lifetime_s == 86400
+    idle = settings.idle
+    assert (idle.gpu_limit_s, idle.limit_s, idle.keep_s) == (3600, None, 600)
+    assert (idle.exempt_users, idle.exempt_groups) == ({"ana"}, {"ops"})
 
 
 def auth(**change):
@@ -113,6 +131,7 @@ def test_everybody_may_enter_only_where_the_method_knows_its_people():
         {"allocator": {}},
         {"queue": {}},
         {"queue": None},
+        {"idle": {"enabled": True}},
         {"auth": {"method": "anybody"}},
         {"tls": {}},
     ],

@@ -15,7 +15,7 @@ from jupyterhub_gpu.allocator import (
     Problem,
     QueueFull,
 )
-from jupyterhub_gpu.words import Refusal, last_end, moment, refuse
+from jupyterhub_gpu.words import Refusal, last_end, moment, refuse, span_in_words
 
 HOLDERS = [
     {"index": 0, "user": "ana", "server": "", "since": "2020-01-02T03:04:05.678Z"},
@@ -119,3 +119,12 @@ def test_only_the_newest_end_counts():
     new = ended("released", "2020-01-03T03:04:05Z")
     assert last_end([new, old]) == last_end([]) == ""
     assert "2020-01-02 03:04 UTC" in last_end([old])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (5400, "90 minutes"),
+     (3600, "1 hour"), (48 * 3600, "2 days"), (36 * 3600, "36 hours")],
+)  # fmt: skip
+def test_a_span_is_said_exactly(seconds, words):
+    assert span_in_words(seconds) == words

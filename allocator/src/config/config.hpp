@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/idle.hpp"
 #include "config/notebook.hpp"
 #include "config/people.hpp"
 #include "model/gpu.hpp"
@@ -89,6 +90,7 @@ struct Config {
   std::vector<Profile> profiles;         // never empty
   Auth auth;
   Spawner spawner;
+  Idle idle;
 };
 
 // True for a driver capability that NVIDIA's toolkit knows; these are named by the second.
@@ -99,5 +101,6 @@ inline constexpr std::string_view capabilities_allowed =
 std::string_view to_string(TlsMode mode);
 std::string_view to_string(Driver driver);
 std::string_view to_string(Source source);
+std::string_view to_string(ShowHolders show);
 
 }  // namespace gpuhub::config

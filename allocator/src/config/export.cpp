@@ -37,6 +37,11 @@ json::value or_null(const std::string& text) {
 
 std::int64_t seconds(model::Duration time) { return (time.count() + 999) / 1000; }
 
+json::value seconds_or_null(const std::optional<model::Duration>& time) {
+  if (!time) return nullptr;
+  return seconds(*time);
+}
+
 void put_limits(json::object& out, const Limits& limits) {
   out["memory_bytes"] = or_null(limits.memory_bytes);
   out["cpus"] = or_null(limits.cpus);
@@ -59,6 +64,8 @@ json::array profiles_of(const Config& config) {
       one["gpus"] = json::object{{"range", {profile.range->least, profile.range->most}}};
     }
     put_limits(one, profile.limits);
+    one["idle_limit_s"] = seconds_or_null(profile.idle_limit);
+    one["max_lifetime_s"] = seconds_or_null(profile.max_lifetime);
     out.push_back(std::move(one));
   }
   return out;
@@ -133,6 +140,22 @@ json::object spawner_of(const Spawner& spawner) {
           {"accounts", std::move(accounts)}};
 }
 
+// A limit of zero is none.
+json::object idle_of(const Idle& idle) {
+  const auto limit = [](model::Duration time) {
+    return time == model::Duration{} ? json::value{} : json::value{seconds(time)};
+  };
+  return {{"enabled", idle.enabled},
+          {"gpu_limit_s", limit(idle.gpu_limit)},
+          {"limit_s", limit(idle.limit)},
+          {"unknown_limit_s", seconds(idle.unknown_limit)},
+          {"keep_s", seconds(idle.keep)},
+          {"keep_max_s", seconds(idle.keep_max)},
+          {"look_every_s", seconds(idle.look_every)},
+          {"exempt_users", list(idle.exempt_users)},
+          {"exempt_groups", list(idle.exempt_groups)}};
+}
+
 // One member per line: people look into this file when something is odd.
 std::string indented(const json::object& object) {
   std::string out = "{\n";
@@ -187,12 +210,14 @@ std::string hub_json(const Config& config) {
        {"notebook", notebook_of(config.notebook)},
        {"profiles", profiles_of(config)},
        {"allocator", {{"socket", "/run/gpuhub/hub/allocator.sock"},
-                      {"bind_timeout_s", config.allocator.bind_timeout.count() / 1000}}},
+                      {"bind_timeout_s", config.allocator.bind_timeout.count() / 1000},
+                      {"show_holders", to_string(config.allocator.show_holders)}}},
        {"queue", {{"enabled", config.queue.enabled},
                   {"max", config.queue.max},
                   {"renew_timeout_s", config.queue.renew_timeout.count() / 1000}}},
        {"auth", auth_of(config.auth)},
        {"spawner", spawner_of(config.spawner)},
+       {"idle", idle_of(config.idle)},
        {"tls", {{"mode", to_string(config.tls.mode)}, {"proxies", list(config.tls.proxies)}}},
        {"public_url", public_url(config)}});
 }

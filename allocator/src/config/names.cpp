@@ -38,4 +38,14 @@ std::string_view to_string(Source source) {
   return source == Source::nvml ? "nvml" : "listed";
 }
 
+std::string_view to_string(ShowHolders show) {
+  switch (show) {
+    case ShowHolders::all: return "all";
+    case ShowHolders::group: return "group";
+    case ShowHolders::none: return "none";
+  }
+  GPUHUB_ASSERT(!"a choice of holders without a name");
+  return {};
+}
+
 }  // namespace gpuhub::config

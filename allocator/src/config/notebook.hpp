@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/lease.hpp"
+#include "model/units.hpp"
 
 namespace gpuhub::config {
 
@@ -44,6 +45,8 @@ struct Profile {
   std::vector<std::string> groups;  // who may choose it; empty: everybody
   std::vector<std::string> images;  // to choose from; empty: notebook.image
   Limits limits;                    // what is set wins over the notebook's
+  std::optional<model::Duration> idle_limit;    // zero: never; not set: as [idle] says
+  std::optional<model::Duration> max_lifetime;  // from start to end, busy or not
 };
 
 }  // namespace gpuhub::config

@@ -51,6 +51,7 @@ Config read_all(const toml::table* document, Reading& reading) {
   config.profiles = read_profiles(root, config.notebook);
   config.auth = read_auth(root.table("auth"));
   config.spawner = read_spawner(root.table("spawner"));
+  config.idle = read_idle(root.table("idle"));
   check_together(root, config);
   root.finish();
   return config;

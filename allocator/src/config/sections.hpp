@@ -23,6 +23,9 @@ Notebook read_notebook(Table table);
 std::vector<Profile> read_profiles(Table& root, const Notebook& notebook);
 Auth read_auth(Table table);
 Spawner read_spawner(Table table);
+Idle read_idle(Table table);
+// When servers of this profile end.
+void read_ends(Table& table, Profile& profile);
 
 // What rules::mount lets through, in its parts.
 model::BindMount split_mount(const std::string& text);

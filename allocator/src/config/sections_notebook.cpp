@@ -76,6 +76,7 @@ void read_profile(Table& table, const Notebook& notebook, std::vector<Profile>& 
   take(profile.groups, table.texts("groups", rules::people_group));
   read_images(table, profile, notebook);
   profile.limits = read_limits(table);
+  read_ends(table, profile);
   for (const Profile& other : profiles) {
     if (!profile.is_default || !other.is_default) continue;
     table.fault("default", std::format("profile \"{}\" is the default already", other.slug),

@@ -96,6 +96,17 @@ TEST(Template, ShowsTheDefaults) {
   EXPECT_EQ(shown->spawner.kind, plain->spawner.kind);
   EXPECT_EQ(shown->spawner.homes, plain->spawner.homes);
   EXPECT_EQ(shown->spawner.missing_home, plain->spawner.missing_home);
+  EXPECT_EQ(shown->idle.enabled, plain->idle.enabled);
+  EXPECT_EQ(shown->idle.gpu_limit, plain->idle.gpu_limit);
+  EXPECT_EQ(shown->idle.limit, plain->idle.limit);
+  EXPECT_EQ(shown->idle.unknown_limit, plain->idle.unknown_limit);
+  EXPECT_EQ(shown->idle.keep, plain->idle.keep);
+  EXPECT_EQ(shown->idle.keep_max, plain->idle.keep_max);
+  EXPECT_EQ(shown->idle.look_every, plain->idle.look_every);
+  EXPECT_EQ(shown->idle.sample_every, plain->idle.sample_every);
+  EXPECT_EQ(shown->idle.busy_percent, plain->idle.busy_percent);
+  EXPECT_EQ(shown->idle.exempt_users, plain->idle.exempt_users);
+  EXPECT_EQ(shown->idle.exempt_groups, plain->idle.exempt_groups);
 }
 
 TEST(Template, HoldsEveryKey) {

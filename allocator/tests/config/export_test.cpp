@@ -27,7 +27,9 @@ TEST(Export, HubJsonHoldsWhatTheHubNeeds) {
       "[[profiles]]\nslug = 'two'\ngpus = 2\nmode = 'exclusive'\n"
       "[[profiles]]\nslug = 'some'\ngpus = '1-4'\ndefault = true\ngroups = ['vision lab']\n"
       "images = ['big:1']\nmemory = '2GiB'\ncpus = 2\nshm_size = '1MiB'\npids = 512\n"
-      "[[profiles]]\nslug = 'none'\ngpus = 0\n")));
+      "idle_limit = '0s'\nmax_lifetime = '48h'\n"
+      "[[profiles]]\nslug = 'none'\ngpus = 0\n"
+      "[idle]\ngpu_limit = '30m'\nlimit = '0s'\nexempt_users = ['ana']\n")));
   const json::value expected = json::parse(R"({
     "hub": {"name": "hub", "admins": ["ana"], "start_timeout_s": 120, "named_servers": 3},
     "notebook": {"image": "gpuhub/notebook:0.1.0", "images": ["big:1"], "memory_bytes": 1073741824,
@@ -36,20 +38,27 @@ TEST(Export, HubJsonHoldsWhatTheHubNeeds) {
     "profiles": [
       {"slug": "two", "display_name": "two", "description": "", "gpus": {"count": 2},
        "mode": "exclusive", "default": false, "groups": [], "images": [], "memory_bytes": null,
-       "cpus": null, "shm_size_bytes": null, "pids": null},
+       "cpus": null, "shm_size_bytes": null, "pids": null, "idle_limit_s": null,
+       "max_lifetime_s": null},
       {"slug": "some", "display_name": "some", "description": "", "gpus": {"range": [1, 4]},
        "mode": "shared", "default": true, "groups": ["vision lab"], "images": ["big:1"],
-       "memory_bytes": 2147483648, "cpus": 2.0E0, "shm_size_bytes": 1048576, "pids": 512},
+       "memory_bytes": 2147483648, "cpus": 2.0E0, "shm_size_bytes": 1048576, "pids": 512,
+       "idle_limit_s": 0, "max_lifetime_s": 172800},
       {"slug": "none", "display_name": "none", "description": "", "gpus": {"none": true},
        "mode": "shared", "default": false, "groups": [], "images": [], "memory_bytes": null,
-       "cpus": null, "shm_size_bytes": null, "pids": null}],
-    "allocator": {"socket": "/run/gpuhub/hub/allocator.sock", "bind_timeout_s": 180},
+       "cpus": null, "shm_size_bytes": null, "pids": null, "idle_limit_s": null,
+       "max_lifetime_s": null}],
+    "allocator": {"socket": "/run/gpuhub/hub/allocator.sock", "bind_timeout_s": 180,
+                  "show_holders": "all"},
     "queue": {"enabled": true, "max": 100, "renew_timeout_s": 300},
     "auth": {"method": "pam", "allow_all": false, "allowed_users": [], "allowed_groups": [],
              "admin_groups": [], "sign_up": false, "directory": null, "oidc": null,
              "attempts": {"per_name": 10, "per_address": 100, "window_s": 900}},
     "spawner": {"kind": "docker", "homes": "/home", "missing_home": "create", "mounts": [],
                 "accounts": []},
+    "idle": {"enabled": true, "gpu_limit_s": 1800, "limit_s": null, "unknown_limit_s": 86400,
+             "keep_s": 3600, "keep_max_s": 86400, "look_every_s": 20, "exempt_users": ["ana"],
+             "exempt_groups": []},
     "tls": {"mode": "none", "proxies": []}, "public_url": "http://127.0.0.1:8000"})");
   json::value versioned = expected;
   versioned.at("notebook").at("image") = "gpuhub/notebook:" GPUHUB_VERSION;

@@ -106,7 +106,7 @@ TEST(Read, UnknownKeysAreNamedWithTheirPlaceAndTheNearestKnownOne) {
             "watchers\n");
   EXPECT_EQ(faults("[gpu]\nslots = 2\n"),
             "f:1:2: gpu: unknown key; did you mean \"gpus\"?; allowed: allocator, auth, gpus, hub, "
-            "local, notebook, profiles, queue, simulation, spawner, tls\n");
+            "idle, local, notebook, profiles, queue, simulation, spawner, tls\n");
 }
 
 TEST(Read, AllFaultsAreToldInTheOrderOfTheFile) {
