@@ -1,0 +1,342 @@
+"""Idle servers end after two warnings and say why; who works, keeps or cannot be judged goes on."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import Page
+
+from conftest import Worlds, watched
+from harness import report
+from harness.browser import Browsers, browsers, shot
+from harness.hub import Person, at_once
+from harness.poll import poll
+from harness.product import configure, gpuhub, settings
+from harness.recovery import await_product
+from harness.work import (
+    SIM_CTL,
+    SIM_FOLDER,
+    Kernel,
+    await_state,
+    judged,
+    pid_of,
+    rest_all_gpus,
+    terminal,
+    use_gpu,
+)
+from harness.world import World
+
+LIMIT_S, UNKNOWN_S, KEEP_S, KEEP_MAX_S = 30, 60, 20, 30
+SETTINGS = f"""
+[idle]
+gpu_limit = "{LIMIT_S}s"
+limit = "{LIMIT_S}s"
+unknown_limit = "{UNKNOWN_S}s"
+keep = "{KEEP_S}s"
+keep_max = "{KEEP_MAX_S}s"
+look_every = "1s"
+sample_every = "1s"
+"""
+HUB = "gpuhub-hub-1"
+NOTICE = ".jp-Notification-Toast, .Toastify__toast"
+LATE_S = 15  # after its time, at most: looks, the stop itself
+
+
+@pytest.fixture(scope="module")
+def quick_world(worlds: Worlds) -> Iterator[World]:
+    """The product with short limits and three slots on each GPU; afterwards as it was."""
+    world = worlds.get("plain")
+    before = world.host.exec("cat", "/opt/gpuhub/gpuhub.toml").out
+    text = settings(world.host, slots=3, extra=SETTINGS)
+    configure(world.host, text.replace("[allocator]", '[allocator]\nshow_holders = "group"'))
+    gpuhub(world.host, "up")
+    yield world
+    configure(world.host, before)
+    gpuhub(world.host, "up")
+
+
+@pytest.fixture
+def quick(quick_world: World) -> Iterator[World]:
+    rest_all_gpus(quick_world)
+    yield from watched(quick_world, one_slot=False)
+    rest_all_gpus(quick_world)
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browsers]:
+    with browsers() as made:
+        yield made
+
+
+def lab(page: Page, person: Person, path: str = "lab") -> None:
+    """JupyterLab, loaded, its status item there."""
+    page.goto(f"{person.base}/user/{person.name}/{path}")
+    page.locator(".gpuhub-Status a").wait_for(timeout=60_000)
+
+
+def moment(told: str) -> float:
+    return datetime.fromisoformat(told).timestamp()
+
+
+def await_end(world: World, person: Person, seconds: float) -> dict:
+    """The person's lease, ended, with the time of its end."""
+    person.await_stopped(seconds=seconds)
+    ended = world.allocator.leases("ended", person.name)
+    return max(ended, key=lambda lease: lease["ended_at"])
+
+
+def serves(person: Person) -> bool:
+    model = person.server()
+    return bool(model and model["ready"])
+
+
+class Tab:
+    """A page left alone, and the warnings that it has shown."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.seen: list[str] = []
+
+    def look(self) -> None:
+        for text in self.page.locator(NOTICE).all_inner_texts():
+            words = " ".join(text.split())
+            if words and words not in self.seen:
+                self.seen.append(words)
+                shot(self.page, f"idle-warning-{len(self.seen)}")
+
+
+def open_notebook_with_busy_cell(world: World, page: Page, person: Person) -> None:
+    cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": [],
+            "execution_count": None, "id": "a"}  # fmt: skip
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    content = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    place = f"/user/{person.name}/api"
+    body = {"type": "notebook", "content": content}
+    assert person.call("PUT", f"{place}/contents/n.ipynb", json=body).status_code == 201
+    lab(page, person, "lab/tree/n.ipynb")
+    ident = poll(
+        "the notebook's kernel",
+        lambda: person.call("GET", f"{place}/sessions").json(),
+        lambda listed: listed and listed[0]["kernel"],
+    )[0]["kernel"]["id"]
+    Kernel(world, person, ident).run("import time; time.sleep(600)", wait=False)
+
+
+def test_who_works_goes_on_and_who_does_not_is_ended(quick: World, chromium: Browsers) -> None:
+    """All at once, on four GPUs with three slots: the load of each is told apart."""
+    world = quick
+    working = ["silent", "tabbed", "thread", "nohup", "shell", "typist", "printer"]
+    resting = ["forgetful", "holder", "gone"]
+    people = {name: world.person(name) for name in working + resting}
+    on_one = world.allocator.uuids()[0]
+    for uuid in world.allocator.uuids()[1:]:
+        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": True})
+    at_once(*[lambda p=people[n]: p.start() for n in ("thread", "holder")])
+    for uuid in world.allocator.uuids()[1:]:
+        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": False})
+    for name in ("thread", "holder"):
+        assert [g["uuid"] for g in world.lease(people[name])["gpus"]] == [on_one]
+    rest = [each for name, each in people.items() if name not in ("thread", "holder")]
+    at_once(*[each.start for each in rest])
+
+    Kernel.begin(world, people["silent"]).run("import time; time.sleep(600)", wait=False)
+    printing = "import time\nfor n in range(600): print(n, flush=True); time.sleep(1)"
+    Kernel.begin(world, people["printer"]).run(printing, wait=False)
+    thread = Kernel.begin(world, people["thread"])
+    thread.run("import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()")
+    use_gpu(world, people["thread"], thread.pid(), percent=40)
+    terminal(people["nohup"], "nohup sleep 777 > /dev/null 2>&1 & exit")
+    use_gpu(world, people["nohup"], pid_of_command(world, people["nohup"], "sleep 777"), 35)
+    terminal(people["shell"], "sleep 600")
+    typing = chromium.log_in(people["typist"])
+    lab(typing, people["typist"])
+    open_notebook_with_busy_cell(world, chromium.log_in(people["tabbed"]), people["tabbed"])
+
+    begun = time.time()
+    holder = Kernel.begin(world, people["holder"])
+    holder.run("x = 1")
+    use_gpu(world, people["holder"], holder.pid(), percent=0, memory_mib=4000)
+    tab = Tab(chromium.log_in(people["forgetful"]))
+    lab(tab.page, people["forgetful"])
+    shot(tab.page, "idle-status-item")
+    settled = time.time()
+
+    ended: dict[str, float] = {}
+    while len(ended) < len(resting) and time.time() < settled + LIMIT_S + LATE_S:
+        typing.keyboard.press("Shift")
+        tab.look()
+        for name in resting:
+            if name not in ended and not serves(people[name]):
+                ended[name] = time.time()
+        lost = [name for name in working if not serves(people[name])]
+        assert lost == [], f"ended though at work: {lost}; {tab.seen}"
+        time.sleep(0.5)
+    assert sorted(ended) == sorted(resting)
+    lease = {name: await_end(world, people[name], 20) for name in resting}
+    # the one that was let alone from its start on counts from there
+    assert moment(lease["holder"]["ended_at"]) >= begun + LIMIT_S
+    assert moment(lease["forgetful"]["ended_at"]) <= settled + LIMIT_S + LATE_S
+    warnings = [words for words in tab.seen if "Keep" in words]
+    assert len(warnings) >= 2, tab.seen
+    report.say(f"warnings of a forgotten tab: {tab.seen}")
+
+    while time.time() < settled + 2 * LIMIT_S:  # everybody's limit has passed, by far
+        typing.keyboard.press("Shift")
+        time.sleep(1)
+    states = {name: judged(world, people[name]) for name in working}
+    assert {name: told["state"] for name, told in states.items()} == dict.fromkeys(working, "busy")
+    assert all(serves(people[name]) for name in working)
+
+    page = chromium.log_in(people["holder"])
+    page.goto(f"{people['holder'].base}/hub/home")
+    said = page.locator(".gpuhub-ended").inner_text()
+    shot(page, "idle-ended-home")
+    assert f"GPU idle for {LIMIT_S} seconds" in said, said
+    page.goto(f"{people['holder'].base}/hub/spawn")
+    shot(page, "idle-ended-form")
+    assert f"GPU idle for {LIMIT_S} seconds" in page.inner_text("body")
+    page.goto(f"{people['holder'].base}/user/{people['holder'].name}/lab")
+    shot(page, "idle-ended-not-running")
+    assert f"GPU idle for {LIMIT_S} seconds" in page.inner_text("body")
+
+
+def pid_of_command(world: World, person: Person, command: str) -> int:
+    return poll("the process", lambda: pid_of(world, person, command))
+
+
+def test_keep_extends_up_to_the_cap(quick: World, chromium: Browsers) -> None:
+    world = quick
+    ana, bo = world.person("ana"), world.person("bo")
+    at_once(ana.start, bo.start)
+    tab = chromium.log_in(ana)
+    lab(tab, ana)
+    tab.get_by_role("button", name="Keep").wait_for(timeout=(LIMIT_S + LATE_S) * 1000)
+    before = judged(world, bo)  # who has nobody at his tab
+    assert before["warning"], before
+    # By the API, again and again: never beyond the limit and what Keep gives in all.
+    idle_since = time.time() - before["idle_for_s"]
+    cap = idle_since + LIMIT_S + KEEP_MAX_S
+    for asked in (KEEP_S, 10**6, KEEP_MAX_S):
+        answer = bo.call("POST", "/services/gpus/api/keep", json={"server": "", "for_s": asked})
+        assert answer.status_code in (200, 409), answer.text
+    kept = judged(world, bo)
+    assert kept["state"] == "kept"
+    assert abs(moment(kept["ends_at"]) - cap) <= 3, (kept, cap)
+    tab.get_by_role("button", name="Keep").click()
+    shot(tab, "idle-kept")
+    after = poll("more time", lambda: judged(world, ana), lambda x: x["warning"] is None)
+    assert after["ends_in_s"] >= KEEP_S - 5, after
+    ended = await_end(world, bo, LIMIT_S + KEEP_MAX_S + LATE_S)
+    assert cap - 2 <= moment(ended["ended_at"]) <= cap + LATE_S, (ended, cap)
+
+
+def test_what_cannot_be_judged_is_not_ended(quick: World) -> None:
+    """The driver hangs, a server is silent: the one goes on, the other has a longer limit."""
+    world = quick
+    ana, bo = world.person("ana"), world.person("bo")
+    at_once(ana.start, bo.start)
+    gpu = {p.name: world.lease(p)["gpus"][0]["uuid"] for p in (ana, bo)}
+    assert gpu[ana.name] != gpu[bo.name]
+    world.host.exec("kill", "-STOP", str(server_pid(world, bo)))
+    stopped = time.time()
+    time.sleep(LIMIT_S + 5)
+    assert serves(bo), "ended at the limit of one that says what it does"
+    await_end(world, bo, UNKNOWN_S)
+    assert time.time() >= stopped + UNKNOWN_S - 5
+    ana.stop()
+    ana.await_stopped()
+
+    cy = world.person("cy")
+    cy.start()
+    uuid = world.lease(cy)["gpus"][0]["uuid"]
+    world.host.exec(SIM_CTL, "load", SIM_FOLDER, uuid, "--quirks", "hang")
+    await_state(world, cy, "unmeasured", seconds=40)
+    time.sleep(LIMIT_S + 5)
+    assert serves(cy), "ended though its GPU could not be measured"
+    assert world.lease(cy)["state"] == "active"
+    world.host.exec(SIM_CTL, "load", SIM_FOLDER, uuid, "--clear")
+    told = await_state(world, cy, "idle", seconds=40)
+    assert told["idle_for_s"] < LIMIT_S, "a gap may hide work"
+
+
+def server_pid(world: World, person: Person) -> int:
+    return pid_of(world, person, "jupyterhub-singleuser")
+
+
+@pytest.mark.parametrize("when", ["first", "last"])
+def test_the_hub_restarts_within_the_warning(quick: World, when: str) -> None:
+    """No warning period is lost, none is doubled."""
+    world = quick
+    ana = world.person("ana")
+    ana.start()
+    begun = time.time()
+    poll(
+        f"the {when} warning",
+        lambda: judged(world, ana),
+        lambda told: told["warning"] == when,
+        seconds=LIMIT_S + LATE_S,
+        every=0.2,
+    )
+    idle_since = time.time() - judged(world, ana)["idle_for_s"]
+    world.host.docker("restart", "-t", "5", HUB)
+    back = time.time()
+    await_product(world)
+    ended = moment(await_end(world, ana, LIMIT_S)["ended_at"])
+    assert ended >= idle_since + LIMIT_S - 1, "a warning's time was lost"
+    late = max(idle_since + LIMIT_S, back) + 0.05 * LIMIT_S + LATE_S
+    assert ended <= late, "a warning's time was doubled"
+    report.say(
+        f"hub restarted in the {when} warning: ended {ended - begun:.1f} s after the start,"
+        f" {ended - back:.1f} s after the hub was back"
+    )
+
+
+def test_nobody_keeps_or_sees_what_is_another_s(quick: World) -> None:
+    world = quick
+    ana, bo, cy = world.person("ana", "vision"), world.person("bo", "vision"), world.person("cy")
+    at_once(ana.start, bo.start)
+    page = "/services/gpus/api"
+    answer = cy.call("POST", f"{page}/keep", json={"server": ""})
+    assert answer.status_code in (404, 409), "cy has no server, so there is nothing to keep"
+    body = {"server": "", "name": ana.name, "user": ana.name}
+    assert cy.call("POST", f"{page}/keep", json=body).status_code == 400
+    assert cy.call("GET", f"{page}/me").json()["servers"] == []
+
+    def names(person: Person) -> set[str]:
+        told = person.call("GET", f"{page}/gpus").json()["gpus"]
+        owners = [lease["owner"] for gpu in told for lease in gpu["leases"]]
+        return {owner["user"] for owner in owners if owner}
+
+    assert names(ana) == {ana.name, bo.name}, "show_holders is `group`, and they share one"
+    assert names(cy) == set()
+    for person, sees in ((ana, True), (cy, False)):
+        said = person.call("GET", f"{page}/gpus").text
+        assert (bo.name in said) == sees
+    nobody = ana.call("GET", f"{page}/me", headers={"X-Nobody": "1"})
+    assert nobody.status_code == 403, nobody.text
+
+
+def test_the_next_in_line_has_the_gpu_at_once(quick: World) -> None:
+    world = quick
+    ana, bo = world.person("ana"), world.person("bo")
+    uuids = world.allocator.uuids()
+    for uuid in uuids[1:]:
+        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": True})
+    world.allocator.call("PATCH", f"/v1/gpus/{uuids[0]}", {"slots": 1})
+    try:
+        ana.start()
+        lease = world.lease(ana)
+        assert bo.ask("one-gpu").status_code in (201, 202)
+        await_end(world, ana, LIMIT_S + LATE_S)
+        bo.await_ready()
+        mine = world.lease(bo)
+        gone = next(
+            use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"]
+        )
+        waited = moment(mine["granted_at"]) - gone
+        report.say(f"idle server's container gone to the next one's grant: {waited * 1000:.0f} ms")
+        assert waited < 1
+    finally:
+        for uuid in uuids:
+            world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": False, "slots": 3})
