@@ -19,16 +19,12 @@ except PackageNotFoundError:  # run from a checkout
     __version__ = "0"
 
 
-def _jupyter_labextension_paths() -> list[dict[str, str]]:
-    return [{"src": "labextension", "dest": NAME}]
-
-
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     return [{"module": "gpuhub_jupyterlab"}]
 
 
 def _load_jupyter_server_extension(server: "ServerApp") -> None:
-    from .handlers import add_handlers  # noqa: PLC0415 (JupyterLab asks for the paths alone)
+    from .handlers import add_handlers  # noqa: PLC0415 (only who loads it needs jupyter_server)
 
     add_handlers(server, os.environ)
     server.log.info("%s %s", NAME, __version__)

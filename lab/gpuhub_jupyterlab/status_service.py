@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-CACHED_S = 3.0
+CACHED_S = 2.0
 TIMEOUT_S = 5.0
 ANSWER_BYTES_MAX = 256 * 1024
 WORDS_MAX = 300
