@@ -1,7 +1,8 @@
 """The GPU status service (GPUHUB_STATUS_URL), asked with this server's own token.
 
 All open tabs together cost one call in CACHED_S. A failure has words that a page can show:
-`{"error": "unreachable" | "refused", "message": …}`, with 502, 503 or what it refused with.
+`{"error": "unreachable" | "refused", "message": …}`, with 502 (of which jupyter_server logs one
+line, and more of any other) or the 4xx it refused with.
 """
 
 import asyncio
@@ -128,7 +129,7 @@ class StatusService:
         try:
             response = await self._client.fetch(request, raise_error=False)
         except Exception:  # noqa: BLE001 (whatever the network or the other side comes up with)
-            return failed(503, "unreachable", SILENT)
+            return failed(502, "unreachable", SILENT)
         return read(response)
 
 
@@ -141,7 +142,7 @@ def told(server: dict[str, Any]) -> Answer:
 def read(response: HTTPResponse) -> Answer:
     code = response.code
     if code == 599:  # tornado's own: no connection, no answer in time, too long an answer
-        return failed(503, "unreachable", SILENT)
+        return failed(502, "unreachable", SILENT)
     if code in (401, 403):
         return failed(502, "refused", NO_ENTRY)
     try:
@@ -155,5 +156,5 @@ def read(response: HTTPResponse) -> Answer:
         words = words if isinstance(words, str) and words else REFUSED
         return failed(code, "refused", words[:WORDS_MAX])
     if code in (502, 503, 504):
-        return failed(503, "unreachable", SILENT)
+        return failed(502, "unreachable", SILENT)
     return failed(502, "unreachable", NONSENSE)

@@ -26,7 +26,10 @@ export class Notice {
       return;
     }
     if (!server?.warning) {
-      this.over();
+      this.level = null;
+      if (this.kind !== 'success') {
+        this.drop();
+      }
       return;
     }
     this.endsAt = this.endOf(server, now);
@@ -35,7 +38,7 @@ export class Notice {
     if (this.level !== server.warning) {
       this.level = server.warning;
       this.put('warning', message, onKeep);
-    } else if (this.isWarning && message !== this.message && this.stands()) {
+    } else if (this.kind === 'warning' && message !== this.message && this.stands()) {
       this.put('warning', message, onKeep);
     }
   }
@@ -51,7 +54,7 @@ export class Notice {
     if (kept.kind === 'kept') {
       this.put('success', keptText(kept.server, now), null);
       this.level = kept.server.warning; // still warned: the lifetime's end, say
-      this.id = null; // it closes by itself; the next warning is a notice of its own
+      this.endsAt = this.endOf(kept.server, now);
     } else {
       this.put('error', notKeptText(kept), kept.kind === 'failed' ? this.keep : null);
     }
@@ -60,21 +63,23 @@ export class Notice {
   // The server is silent. Once its time has passed, JupyterLab's own dialog says so.
   lost(now: Date): void {
     if (this.endsAt && now >= this.endsAt) {
-      this.over();
+      this.drop();
     }
   }
 
-  private over(): void {
-    if (this.stands()) {
-      this.notices.dismiss(this.id ?? '');
+  private drop(): void {
+    if (this.id !== null && this.stands()) {
+      this.notices.dismiss(this.id);
     }
     this.id = null;
-    this.level = null;
-    this.endsAt = null;
+    this.kind = null;
   }
 
   private put(kind: Kind, message: string, onKeep: (() => void) | null): void {
-    this.isWarning = kind === 'warning';
+    if (this.kind === 'success') {
+      this.drop(); // it closes by itself; what comes after is a notice of its own
+    }
+    this.kind = kind;
     this.message = message;
     if (this.id !== null && this.stands()) {
       this.notices.update(this.id, kind, message, onKeep);
@@ -95,7 +100,7 @@ export class Notice {
   private id: string | null = null;
   private level: Warning | null = null;
   private message = '';
-  private isWarning = false;
+  private kind: Kind | null = null; // of what stands there
   private keeping = false;
   private endsAt: Date | null = null;
 }

@@ -71,6 +71,8 @@ test('Keep says until when, and a later answer does not take that away', () => {
   notice.tell(kept, NOW);
   assert.equal(board.text(), 'success: Your server is kept until 15:30.');
   assert.equal(board.shown, 1);
+  notice.tell(FIRST, NOW);
+  assert.match(board.text(), /^warning: .*\[Keep\]$/, 'it takes the place of the old one');
 });
 
 test('Keep that cannot says why, until the next level', () => {
