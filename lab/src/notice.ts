@@ -60,11 +60,15 @@ export class Notice {
     }
   }
 
-  // The server is silent. Once its time has passed, JupyterLab's own dialog says so.
-  lost(now: Date): void {
-    if (this.endsAt && now >= this.endsAt) {
+  // The server is silent. Once its time has passed, JupyterLab's own dialog says so. Returns how
+  // many seconds later that is the case; null: there is nothing to wait for.
+  lost(now: Date): number | null {
+    const left = this.id === null || !this.endsAt ? null : +this.endsAt - +now;
+    if (left !== null && left <= 0) {
       this.drop();
+      return null;
     }
+    return left === null ? null : left / 1000;
   }
 
   private drop(): void {

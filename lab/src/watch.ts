@@ -58,15 +58,17 @@ export class Watch {
     const now = this.ports.now();
     this.misses = status.kind === 'on' ? 0 : this.misses + 1;
     this.ports.show(status, now);
+    let end: number | null = null;
     if (status.kind === 'on') {
       this.notice.tell(status.server, now);
     } else {
-      this.notice.lost(now);
+      end = this.notice.lost(now);
     }
     const next = nextAskS(status, this.ports.hidden(), this.misses - 1);
     this.off = next === null;
     if (next !== null) {
-      this.timer = setTimeout(() => void this.look(), next * 1000);
+      const wait = end === null ? next : Math.min(next, end);
+      this.timer = setTimeout(() => void this.look(), Math.ceil(wait * 1000));
     }
   }
 

@@ -99,8 +99,8 @@ test('Keep that nobody answered can be pressed again', () => {
 test('a lost server: the notice stands until its time has passed', () => {
   const { board, notice } = made();
   notice.tell(LAST, NOW);
-  notice.lost(new Date(NOW.getTime() + 179_000));
+  assert.equal(notice.lost(new Date(NOW.getTime() + 179_000)), 1);
   assert.match(board.text(), /Last warning/);
-  notice.lost(new Date(NOW.getTime() + 180_000));
+  assert.equal(notice.lost(new Date(NOW.getTime() + 180_000)), null);
   assert.equal(board.text(), '');
 });

@@ -31,6 +31,7 @@ class World {
   answer: Status = on({ endsInS: null });
   kept: Promise<Kept> = new Promise(() => undefined);
   asked = 0;
+  passedS = 0;
   shown: Status[] = [];
   hidden = false;
   readonly board = new Board();
@@ -43,11 +44,12 @@ class World {
     show: status => void this.shown.push(status),
     notices: this.board,
     hidden: () => this.hidden,
-    now: () => NOW
+    now: () => new Date(NOW.getTime() + this.passedS * 1000)
   });
 
   async pass(seconds: number): Promise<void> {
     for (let i = 0; i < seconds; i++) {
+      this.passedS += 1;
       mock.timers.tick(1000);
       await settled();
     }
@@ -99,6 +101,17 @@ test('no notices where nobody answers', async () => {
     await world.pass(100);
   }
   assert.equal(world.board.shown, 0);
+});
+
+test('what was warned of has happened: the notice goes with the time, not with a question', async () => {
+  const world = new World();
+  world.answer = on({ warning: 'last', endsInS: 40 });
+  await world.watch.look();
+  world.answer = { kind: 'lost' };
+  await world.pass(39);
+  assert.match(world.board.text(), /Last warning/);
+  await world.pass(2);
+  assert.equal(world.board.text(), '');
 });
 
 test('an answer from before Keep does not bring the warning back', async () => {
