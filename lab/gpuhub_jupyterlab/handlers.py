@@ -44,10 +44,16 @@ class GpuhubHandler(APIHandler):
 
     _track_activity = False
     auth_resource = "gpuhub"
+    asked_often = True
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
+
+    def _log(self) -> None:
+        """What is asked every few seconds stands in the log only when it fails."""
+        if not self.asked_often or self.get_status() >= 400:
+            super()._log()
 
     def answer(self, answer: Answer) -> None:
         self.set_status(answer.status)
@@ -65,6 +71,8 @@ class StatusHandler(GpuhubHandler):
 
 
 class KeepHandler(GpuhubHandler):
+    asked_often = False
+
     def initialize(self, service: StatusService) -> None:
         self.service = service
 

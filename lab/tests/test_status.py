@@ -136,6 +136,20 @@ async def test_nothing_counts_as_activity(ask: Any, jp_serverapp: Any) -> None:
     assert jp_serverapp.web_app.last_activity() == before
 
 
+async def test_only_keep_and_failures_stand_in_the_log(
+    ask: Any, service: FakeService, caplog: Any
+) -> None:
+    await ask("status")
+    await ask("activity")
+    await ask("input", method="POST", body="")
+    assert [text for text in caplog.messages if "/gpuhub/" in text] == []
+    await ask("keep", method="POST", body="{}")
+    service.status = 500
+    await ask("status")
+    said = [text.split(" (")[0] for text in caplog.messages if "/gpuhub/" in text]
+    assert said == ["200 POST /a%40b/gpuhub/keep", "502 GET /a%40b/gpuhub/status"]
+
+
 @pytest.fixture
 def clockless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gpuhub_jupyterlab.status_service.CACHED_S", 0.0)
