@@ -31,13 +31,18 @@ image_id() { docker image inspect --format '{{.Id}}' "$1" 2> /dev/null || say no
 
 # dockerfile_inputs FILE: lines "from IMAGE" and "copy PATH", stages and --from left out.
 dockerfile_inputs() {
-  awk -v build="$(image_name build)" '
+  awk -v ours="$(image_name NAME)" '
     /^[[:space:]]*#/ { next }
     { line = line $0 }
     /\\$/ { sub(/\\$/, " ", line); next }
     { emit(line); line = "" }
-    function image(name) {
-      if (name ~ /^\$\{?BUILD_IMAGE\}?$/) name = build
+    function image(name,   short) {
+      if (name ~ /^\$\{?[A-Z]+_IMAGE\}?$/) {  # X_IMAGE: our image x
+        gsub(/[${}]|_IMAGE/, "", name)
+        short = tolower(name)
+        name = ours
+        sub(/NAME/, short, name)
+      }
       if (!(name in stage) && name !~ /^[0-9]+$/ && name != "scratch") print "from " name
     }
     function emit(text,   n, i, word, from, m) {
@@ -116,15 +121,23 @@ ca_args() {
   [[ ! -s $file ]] || printf -- '--secret\nid=ca,src=%s\n' "$file"
 }
 
+# image_arguments DOCKERFILE: the flags that tell it the names of our images: X_IMAGE is image x.
+image_arguments() {
+  local argument name
+  while read -r argument; do
+    name=${argument%_IMAGE}
+    printf -- '--build-arg\n%s=%s\n' "$argument" "$(image_name "${name,,}")"
+  done < <(sed -n 's/^ARG \([A-Z]*_IMAGE\)\(=.*\)\{0,1\}$/\1/p' "$1")
+}
+
 # image_build NAME[:STAGE] INPUTS
 image_build() {
   local -a args=()
   [[ $1 != tools ]] || { tools_build "$2"; return; }
   mapfile -t args < <(proxy_args && ca_args)
   [[ $1 != *:* ]] || args+=(--target "${1#*:}")
-  # Only the Dockerfiles that declare it take the build image's name.
-  ! grep -q '^ARG BUILD_IMAGE' "$(image_dockerfile "${1%%:*}")" \
-    || args+=(--build-arg "BUILD_IMAGE=$(image_name build)")
+  # Only the Dockerfiles that declare them take names of our other images.
+  mapfile -t -O "${#args[@]}" args < <(image_arguments "$(image_dockerfile "${1%%:*}")")
   (cd "$ROOT" && buildx build --progress plain --load "${args[@]}" --label "gpuhub.inputs=$2" \
     --label "gpuhub.base-id=$(image_id "$BASE")" --tag "$(image_name "$1")" \
     --file "images/${1%%:*}/Dockerfile" "$ROOT")

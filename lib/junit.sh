@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Counts in JUnit files, as ctest and pytest write them. Pure: reads files, prints.
+# Counts in JUnit files, as ctest, pytest and node (which knows no suites) write them. Pure: reads
+# files, prints.
 
 # junit_count FILE…: "PASSED FAILED SKIPPED". A file that ends early counts one more failure: the
 # suite died while it wrote. Text inside is escaped, so a tag is always a tag.
@@ -14,7 +15,7 @@ junit_count() {
 
 junit_count_one() {
   awk 'BEGIN { RS = "<testcase" }
-    { whole = index($0, "</testsuite>") }
+    { whole = index($0, "</testsuite") }
     NR == 1 { next }
     /<failure|<error/ { failed++; next }
     /<skipped/ || /^[^>]*status="(notrun|disabled)"/ { skipped++; next }

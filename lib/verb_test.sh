@@ -8,6 +8,7 @@ readonly SUITES=(
   "wrapper|tests/wrapper/run|build"
   "cpp|tests/cpp/run|allocator:test"
   "hub|hub/tests/run|hub:test"
+  "lab|lab/tests/run|lab:test"
   "e2e|e2e/run|allocator login proxy hub cell notebook tools testhost barehost directories e2e \
 allocator:test"
 )

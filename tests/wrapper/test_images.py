@@ -8,12 +8,15 @@ from conftest import CHECKOUT, Shell
 DOCKERFILE = """
 # COPY not/this /x
 ARG BUILD_IMAGE=gpuhub/build:0.0.1
+ARG LAB_IMAGE=gpuhub/lab:0.0.1
 FROM ${BUILD_IMAGE} AS build
+FROM $LAB_IMAGE AS lab
 COPY VERSION allocator/src \\
      allocator/api /src/
 RUN --mount=type=bind,source=extra,target=/x --mount=type=secret,id=ca true
 FROM --platform=linux/amd64 debian:trixie-slim
 COPY --from=build --chown=1:1 /out /
+RUN --mount=type=bind,from=lab,target=/lab true
 COPY --from=busybox:1 /bin/x /x
 ADD ["a file.txt", "/y/"]
 """
@@ -27,7 +30,15 @@ def test_inputs_are_read_from_the_dockerfile(shell: Shell) -> None:
     found = inputs(shell, DOCKERFILE.replace('"a file.txt"', '"a.txt"'))
     assert found == [
         "copy VERSION", "copy a.txt", "copy allocator/api", "copy allocator/src", "copy extra",
-        "from busybox:1", "from debian:trixie-slim", "from gpuhub/build:0.0.1",
+        "from busybox:1", "from debian:trixie-slim", "from gpuhub/build:0.0.1", "from gpuhub/lab:0.0.1",
+    ]  # fmt: skip
+
+
+def test_a_build_is_told_the_names_of_our_images(shell: Shell) -> None:
+    path = shell.write("Dockerfile", DOCKERFILE + "ARG OTHER=1\n")
+    assert shell.call("image_arguments", path).lines == [
+        "--build-arg", "BUILD_IMAGE=gpuhub/build:0.0.1",
+        "--build-arg", "LAB_IMAGE=gpuhub/lab:0.0.1",
     ]  # fmt: skip
 
 
@@ -37,7 +48,7 @@ def test_what_our_dockerfiles_copy_is_there(shell: Shell, path: Path) -> None:
     assert [source for source in sources if not list(CHECKOUT.glob(source))] == []
     said = shell.call("dockerfile_inputs", path).lines
     bases = {line[5:].split(":")[0] for line in said if line.startswith("from ")}
-    assert bases <= {"debian", "gpuhub/build"}
+    assert bases <= {"debian", "gpuhub/build", "gpuhub/lab"}
 
 
 @pytest.fixture

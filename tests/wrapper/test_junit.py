@@ -19,6 +19,14 @@ CTEST = """<?xml version="1.0" encoding="UTF-8"?>
 \t<testcase name="A.Three" status="disabled"></testcase>
 </testsuite>
 """
+NODE = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites>
+\t<testcase name="one" time="0.1" classname="test"/>
+\t<testcase name="two" classname="test" failure="x">
+\t\t<failure type="testCodeFailure" message="x"></failure>
+\t</testcase>
+</testsuites>
+"""
 SOURCE = f"source {CHECKOUT}/lib/verb_test.sh\n"
 
 
@@ -26,6 +34,7 @@ def test_counts(shell: Shell) -> None:
     one, two = shell.write("a.xml", PYTEST), shell.write("b.xml", CTEST)
     assert shell.call("junit_count", one).out == "1 2 1\n"
     assert shell.call("junit_count", two).out == "1 1 1\n"
+    assert shell.call("junit_count", shell.write("c.xml", NODE)).out == "1 1 0\n"
     assert shell.call("junit_count", one, two).out == "2 3 2\n"
     assert shell.call("junit_failures", one, two).lines == ["bad", "broken", "A.Two"]
 

@@ -11,7 +11,8 @@ LINES_MAX, WIDTH_MAX = 400, 100
 def shell_files() -> list[str]:
     found = []
     for pattern in ("gpuhub", "lib/*.sh", ".ci/run", "images/*/*", "images/*/*/*.sh", "tests/*/run",
-                    "e2e/run", "hub/tests/run", "allocator/tests/*/*.sh"):  # fmt: skip
+                    "e2e/run", "hub/tests/run", "lab/tests/run", "lab/lock",
+                    "allocator/tests/*/*.sh"):  # fmt: skip
         for path in CHECKOUT.glob(pattern):
             if path.is_file() and (path.suffix == ".sh" or is_shell(path.read_bytes())):
                 found.append(str(path.relative_to(CHECKOUT)))
