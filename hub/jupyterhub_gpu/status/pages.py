@@ -18,7 +18,7 @@ from jupyterhub.services.auth import HubOAuthCallbackHandler
 from tornado.web import HTTPError, StaticFileHandler
 
 from . import PREFIX, shown
-from .api import JUDGE_AWAY, Api
+from .api import JUDGE_AWAY, Api, Json
 from .identity import HUB_LIMIT_S, HUB_PREFIX, Caller, Known, Safe
 from .judge import JudgeAway, JudgeRefuses
 
@@ -116,7 +116,7 @@ class Callback(HubOAuthCallbackHandler, Html, Known):
             raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, text) from error
 
 
-class Asset(Safe, StaticFileHandler):
+class Asset(Json, StaticFileHandler):
     """The page's own script and style: the same for all, so no identity."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002  # tornado's
