@@ -103,7 +103,7 @@ class Keep(Api):
                 HTTPStatus.BAD_REQUEST, f"The request is not right: {error}."
             ) from error
         kept = await self.service.judge.keep(me.name, wish.server, wish.for_s)
-        log.info("%s keeps his server %r", me.name, wish.server)
+        log.info("%r keeps his server %r", me.name, wish.server)
         self.tell(kept)
 
 

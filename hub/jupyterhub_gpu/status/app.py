@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.web import Application, RedirectHandler, RequestHandler
+from tornado.web import Application
 
 from . import PREFIX
 from .api import Gpus, Health, Keep, Me, Nothing
 from .identity import Service, cookie_options, cookie_secret, hub_oauth
 from .judge import Judge
-from .pages import STATIC, Asset, Callback, Page, View
+from .pages import STATIC, Asset, Callback, Door, Page, View
 
 SOCKET = "/run/gpuhub/idle/idle.sock"
 HUB_URL = "http://hub:8081"
-
-log = logging.getLogger("jupyterhub_gpu.status")
 
 
 def make_app(
@@ -31,7 +27,7 @@ def make_app(
     return Application(
         [
             (at, Page, known),
-            (at.rstrip("/"), RedirectHandler, {"url": PREFIX}),
+            (at.rstrip("/"), Door, {"url": PREFIX}),
             (f"{at}view", View, known),
             (f"{at}api/me", Me, known),
             (f"{at}api/gpus", Gpus, known),
@@ -43,7 +39,7 @@ def make_app(
         default_handler_class=Nothing,
         cookie_secret=cookie_secret(api_token),
         xsrf_cookie_kwargs={"httponly": True, **cookie_options(tls)},
-        log_function=_log,
+        log_function=lambda handler: None,  # what goes wrong is told where it does
     )
 
 
@@ -56,11 +52,3 @@ def make_server(app: Application) -> HTTPServer:
         body_timeout=5.0,
         idle_connection_timeout=60.0,
     )
-
-
-def _log(handler: RequestHandler) -> None:
-    """Failures only, and no query: after a log-in it holds a code."""
-    status = handler.get_status()
-    if status >= 500:
-        request: Any = handler.request
-        log.warning("%d %s %s", status, request.method, request.path)

@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jupyterhub.services.auth import HubOAuthCallbackHandler
-from tornado.web import HTTPError, StaticFileHandler
+from tornado.web import HTTPError, RedirectHandler, StaticFileHandler
 
 from . import PREFIX, shown
 from .api import JUDGE_AWAY, Api, Json
@@ -69,6 +69,10 @@ class Page(Html, Known):
         view = await look(self.caller, self)
         token = self.xsrf_token.decode()
         self.show("page.html", name=self.caller.name, xsrf_token=token, **view)
+
+
+class Door(Safe, RedirectHandler):
+    """The page's address without its last slash."""
 
 
 class View(Api):
