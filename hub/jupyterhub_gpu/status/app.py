@@ -39,7 +39,7 @@ def make_app(
         default_handler_class=Nothing,
         cookie_secret=cookie_secret(api_token),
         xsrf_cookie_kwargs={"httponly": True, **cookie_options(tls)},
-        log_function=lambda handler: None,  # what goes wrong is told where it does
+        log_function=lambda *_: None,  # what goes wrong is told where it does
     )
 
 
