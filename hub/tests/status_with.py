@@ -63,7 +63,8 @@ class World:
         self.runner: Any = None
         self.url = ""
 
-    async def start(self, config: Config, *, tls: bool = False) -> World:
+    async def start(self, config: Config, *, tls: bool = False, serve: bool = True) -> World:
+        """With `serve` off the service is away; `self.serve()` brings it."""
         port, hub = free_port(), config.JupyterHub.hub_bind_url
         config.JupyterHub.template_paths = [str(TEMPLATES)]
         wiring.add_to_hub(config, TOKEN)
@@ -72,7 +73,9 @@ class World:
                 each["url"] = f"http://127.0.0.1:{port}"
         app = make_app(TOKEN, tls=tls, socket=str(self.judge.socket), hub_url=hub)
         self.server = make_server(app)
-        self.server.listen(port, address="127.0.0.1")
+        self.port = port
+        if serve:
+            self.serve()
         TestedHub.clear_instance()
         self.app = TestedHub.instance(config=config)
         await self.app.initialize([])
@@ -84,6 +87,9 @@ class World:
         self.direct = f"http://127.0.0.1:{port}{PREFIX}"
         self.url = f"http://127.0.0.1:{front}"
         return self
+
+    def serve(self) -> None:
+        self.server.listen(self.port, address="127.0.0.1")
 
     async def stop(self) -> None:
         self.server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 
 import pytest
 from conftest import TOKEN as TESTER
@@ -308,6 +309,19 @@ async def test_a_judge_that_is_away(world, ana, fake):
         assert (status, told) == (503, {"detail": api.JUDGE_AWAY})
     assert api.JUDGE_AWAY in await ana.open()
     assert (await world.api("../../health"))[0] == 200
+
+
+async def test_the_hub_does_not_wait_for_the_service(tmp_path, fake, engine, config):
+    begun = time.monotonic()
+    world = await World(tmp_path, fake).start(config, serve=False)
+    try:
+        took = time.monotonic() - begun
+        assert took < 10
+        assert "/services/gpus/" in world.app.proxy.routes  # the way is there already
+        world.serve()
+        assert (await world.api("api/me", world.token("ana")))[0] == 200
+    finally:
+        await world.stop()
 
 
 async def test_a_hub_that_is_away(world, ana, fake, monkeypatch):
