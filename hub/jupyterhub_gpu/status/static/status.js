@@ -72,6 +72,7 @@ class LivePage {
     this.view = document.getElementById("view");
     this.token = document.querySelector("meta[name=xsrf-token]").content;
     this.fetching = null;
+    this.ended = false; // once nobody is logged in any more
     prepare(this.view);
     document.getElementById("live").hidden = false;
     this.view.addEventListener("click", (event) => {
@@ -91,7 +92,7 @@ class LivePage {
 
   // At most one at a time; afterwards the page is as the service says, or says why it is not.
   refresh(again = false) {
-    if (document.hidden) return null;
+    if (document.hidden || this.ended) return null;
     if (this.fetching && !again) return this.fetching;
     this.fetching = this.fetchView().finally(() => (this.fetching = null));
     return this.fetching;
@@ -125,6 +126,7 @@ class LivePage {
   }
 
   loggedOut() {
+    this.ended = true;
     this.state("Not live", true);
     const link = document.createElement("a");
     link.href = "";
