@@ -7,8 +7,8 @@ from harness.allocator import uuids_of
 from harness.product import gpuhub
 from harness.world import World
 
-SERVICES = ("allocator", "login", "proxy", "hub")
-SECRETS = {"gpuhub_secrets-hub": "hub", "gpuhub_secrets-proxy": "proxy"}
+SERVICES = ("allocator", "login", "proxy", "hub", "status")
+SECRETS = {f"gpuhub_secrets-{name}": name for name in ("hub", "proxy", "status")}
 
 ASK_NVML = """
 import pynvml
@@ -39,7 +39,7 @@ def test_services_have_few_rights(world: World) -> None:
         assert not host_config["CapAdd"], name
         assert not host_config["Privileged"], name
         assert "no-new-privileges:true" in host_config["SecurityOpt"], name
-    for name in ("allocator", "login", "proxy"):
+    for name in ("allocator", "login", "proxy", "status"):
         assert service(world, name)["HostConfig"]["ReadonlyRootfs"], name
     for name in ("allocator", "login"):
         assert service(world, name)["HostConfig"]["NetworkMode"] == "none", name
@@ -62,6 +62,14 @@ def test_only_the_helper_sees_the_hosts_accounts(world: World) -> None:
     (etc,) = [mount for mount in mounts[helper] if mount["Type"] == "bind"]
     assert (etc["Source"], etc["Destination"], etc["RW"]) == ("/etc", "/host/etc", False)
     assert world.host.docker("exec", hub, "test", "-e", "/host", check=False).status == 1
+
+
+def test_status_holds_a_token_and_the_judges_socket_only(world: World) -> None:
+    mounts = service(world, "status")["Mounts"]
+    assert volumes(mounts) == {"gpuhub_run-idle", "gpuhub_secrets-status"}
+    assert len(mounts) == 2
+    assert not any(mount["RW"] for mount in mounts)
+    assert not service(world, "status")["HostConfig"]["PortBindings"]
 
 
 def holds(mount: dict, folder: str) -> bool:

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The network of people's servers: gpuhub_notebooks, with a subnet of our own. In its lower half hub
-# and proxy have fixed addresses, because the servers' rules let in these two and nobody else; in
-# the upper half are the servers. What the hub must know for those rules is in network.json.
+# The network of people's servers: gpuhub_notebooks, with a subnet of our own. In its lower half
+# hub, proxy and status have fixed addresses, because the servers' rules let in the first two and
+# nobody else, and out to hub and status; in the upper half are the servers. What the hub must know
+# for those rules is in network.json.
 
 readonly NETWORK=gpuhub_notebooks
 
@@ -52,6 +53,7 @@ subnet_upper() {
 network_gateway() { subnet_part "$1" 1; }
 network_hub() { subnet_part "$1" 2; }
 network_proxy() { subnet_part "$1" 3; }
+network_status() { subnet_part "$1" 4; }
 
 # host_routes [FILE]: where this machine has routes to, but for the default route.
 host_routes() {
@@ -168,8 +170,9 @@ network_write() {
   nameservers=$(engine_nameservers)
   mkdir -p "$CONFIG"
   {
-    printf '{"subnet": "%s", "gateway": "%s", "hub": "%s", "proxy": "%s",\n' "$1" \
-      "$(network_gateway "$1")" "$(network_hub "$1")" "$(network_proxy "$1")"
+    printf '{"subnet": "%s", "gateway": "%s", "hub": "%s", "proxy": "%s", "status": "%s",\n' \
+      "$1" "$(network_gateway "$1")" "$(network_hub "$1")" "$(network_proxy "$1")" \
+      "$(network_status "$1")"
     printf ' "host_addresses": [%s],\n' "$(own_addresses | json_texts)"
     printf ' "nameservers": [%s],\n' "$(json_texts <<< "$nameservers")"
     printf ' "cell_image": "%s"}\n' "$(image_name cell)"

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# The volumes, and the secrets in two of them: made once, kept, readable by their service only.
+# The volumes, and the secrets in three of them: made once, kept, readable by their service only.
 
 # All volumes are made here and `external` to Compose, so that no Compose command removes data.
-readonly VOLUMES=(ledger run-admin run-hub run-login hub-data secrets-hub secrets-proxy)
+readonly VOLUMES=(ledger run-admin run-hub run-idle run-login hub-data secrets-hub secrets-proxy
+  secrets-status)
 
 volumes_ensure() {
   local name
@@ -42,6 +43,7 @@ secrets_make() {
     --cap-add DAC_OVERRIDE --cap-add FOWNER \
     --mount type=volume,source=gpuhub_secrets-hub,target=/hub \
     --mount type=volume,source=gpuhub_secrets-proxy,target=/proxy \
+    --mount type=volume,source=gpuhub_secrets-status,target=/status \
     "$(image_name proxy)" make-secrets "$1" "${names[@]}"
 }
 

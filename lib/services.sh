@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The running services: what Compose is told, finding containers, waiting until they are healthy.
 
-readonly SERVICES=(allocator login proxy hub)
+readonly SERVICES=(allocator login proxy hub status)
 
 # Those that this machine's settings want, one per line.
 services() {
@@ -54,7 +54,8 @@ services_write() {
       GPUHUB_CERTIFICATE "$fingerprint" GPUHUB_GIVEN "${given:-none}" \
       GPUHUB_GPU_ACCESS "$driver" GPUHUB_GPU_IDS "$ids" \
       GPUHUB_NOTEBOOK_HUB "$(network_hub "$(network_label)")" \
-      GPUHUB_NOTEBOOK_PROXY "$(network_proxy "$(network_label)")"
+      GPUHUB_NOTEBOOK_PROXY "$(network_proxy "$(network_label)")" \
+      GPUHUB_NOTEBOOK_STATUS "$(network_status "$(network_label)")"
     [[ -z $(setting SIMULATE) ]] || printf "%s='%s'\n" GPUHUB_SIM_DEVICES "$(simulation_path)"
     ! local_enabled || printf "%s='%s'\n" GPUHUB_LOCAL_GID "$(local_gid)"
     ! login_enabled || printf "%s='%s'\n" GPUHUB_LOGIN_SOURCE "$(login_source)" \

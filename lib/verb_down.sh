@@ -27,10 +27,10 @@ verb_down() {
   if [[ -n $all ]]; then down_all "$yes"; else down_services; fi
 }
 
-# Hub first: it must not see its proxy or the allocator go.
+# Status, then hub: neither must see what it leans on go.
 down_services() {
   local name id running
-  for name in hub login proxy allocator; do
+  for name in status hub login proxy allocator; do
     id=$(service_container "$name")
     [[ -z $id ]] || step "down-$name" "stopping $name" down_container "$id"
   done

@@ -11,7 +11,7 @@ verb_logs() {
         tail=$2
         shift
         ;;
-      allocator | login | proxy | hub) service=$1 ;;
+      allocator | login | proxy | hub | status) service=$1 ;;
       *) fail "there is no service $1" "one of: $(services | paste -sd ' ')" ;;
     esac
     shift

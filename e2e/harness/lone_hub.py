@@ -20,6 +20,7 @@ from .poll import poll
 
 PLACE = "https://hub.example.org"
 SECRETS = "/run/secrets-hub"
+OWN_SECRETS = ("cookie_secret", "crypt_key", "status_token")
 SETTINGS = "/etc/gpuhub"
 COPIES = {  # where the hub finds what a variable of compose.env names
     "GPUHUB_DIRECTORY_PASSWORD_FILE": f"{SECRETS}/directory_password",
@@ -91,7 +92,7 @@ class LoneHub:
             f"{SETTINGS}/hub.json": hub_json,
             f"{SETTINGS}/hub.d/90-tests.py": OF_THE_TESTS.format(token=self.token),
             f"{SECRETS}/proxy_token": proxy_token,
-            **{f"{SECRETS}/{x}": secrets.token_hex(32) for x in ("cookie_secret", "crypt_key")},
+            **{f"{SECRETS}/{x}": secrets.token_hex(32) for x in OWN_SECRETS},
             **self._copies(files),
         })  # fmt: skip
         self.hub.start()

@@ -1,13 +1,14 @@
 # The hub of gpuhub: its settings (hub_settings.py), and what runs beside it.
 from pathlib import Path
 
-from jupyterhub_gpu import resume
+from jupyterhub_gpu import resume, status
 from jupyterhub_gpu.settings import Settings, read_secret, token_from
+from jupyterhub_gpu.status import wiring
 from jupyterhub_gpu.stray_cells import start_stray_cells
 from jupyterhub_gpu.strays import start_strays
 from jupyterhub_gpu.watch import start_watch
 
-ENGINE = "/var/run/docker.sock"
+ENGINE, SECRETS = "/var/run/docker.sock", Path("/run/secrets-hub")
 settings = Settings.read(Path("/etc/gpuhub/hub.json"))
 
 c = get_config()
@@ -15,9 +16,10 @@ c = get_config()
 load_subconfig(str(Path(__file__).with_name("hub_settings.py").resolve(strict=True)))
 
 # after an admin's own, so that neither loses the other
-own_token = token_from(read_secret(Path("/run/secrets-hub"), "crypt_key"), resume.SERVICE)
+own_token = token_from(read_secret(SECRETS, "crypt_key"), resume.SERVICE)
 c.JupyterHub.services.append(resume.service(own_token))
 c.JupyterHub.load_roles.append(resume.role())
+wiring.add_to_hub(c, read_secret(SECRETS, status.TOKEN).hex())
 
 start_watch(ENGINE)
 start_strays(settings.socket)

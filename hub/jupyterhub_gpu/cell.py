@@ -8,6 +8,7 @@ them. The cell goes after the server's container has gone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlparse
 from docker.errors import APIError
 from traitlets import Bool, Integer, List, TraitError, Unicode, validate
 
+from . import status
 from .cell_rules import BadNetwork, NetworkFacts, Ports, Reach, ruleset
 from .closed import close_container
 from .engine import ENGINE_ERRORS, EngineTruth, StillThere, explain, is_running, labels_of
@@ -26,6 +28,7 @@ ADDRESS = "gpuhub.address"  # label of a server's container: where it is, even w
 CELL, CELL_LEASE, OWNER = "gpuhub.cell", "gpuhub.cell.lease", "gpuhub.owner"
 # For one small process; the engine's own helper needs more threads and memory while it starts one.
 CELL_MEMORY, CELL_PIDS = 64 * 1024 * 1024, 32
+STATUS_URL, NO_PROXY = "GPUHUB_STATUS_URL", ("no_proxy", "NO_PROXY")
 CONFLICT = 409
 # What docker does not take together with another container's network: the cell gets it.
 NAMES = ("hostname", "domainname", "mac_address")
@@ -100,6 +103,16 @@ class InCell(EngineTruth):
         if not self.isolate:
             return super().docker(method, *args, **kwargs)
         return self._create_in_cell(kwargs)
+
+    def get_env(self) -> dict[str, str]:
+        """As DockerSpawner's, and where the status service is, if there is one."""
+        env: dict[str, str] = super().get_env()
+        with contextlib.suppress(BadNetwork):  # who is isolated is refused for it, in words
+            if address := NetworkFacts.read(Path(self.network_file)).status:
+                env[STATUS_URL] = status.url_at(address)
+                # a site's proxy must not be asked for an address of ours
+                env |= {key: f"{env[key]},{address}" for key in NO_PROXY if key in env}
+        return env
 
     async def _create_in_cell(self, create: dict[str, Any]) -> Any:
         mode = create["host_config"].get("NetworkMode")

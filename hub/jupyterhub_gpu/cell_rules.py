@@ -19,6 +19,8 @@ from ipaddress import (
 )
 from pathlib import Path
 
+from . import status
+
 type Network = IPv4Network | IPv6Network
 type Address = IPv4Address | IPv6Address
 
@@ -85,6 +87,7 @@ class NetworkFacts:
     host_addresses: tuple[Address, ...]
     nameservers: tuple[Address, ...]
     cell_image: str
+    status: IPv4Address | None = None  # of an older `up`: there is no such service
 
     @classmethod
     def read(cls, path: Path) -> NetworkFacts:
@@ -98,11 +101,13 @@ class NetworkFacts:
                 host_addresses=tuple(ip_address(item) for item in told["host_addresses"]),
                 nameservers=tuple(ip_address(item) for item in told["nameservers"]),
                 cell_image=str(told["cell_image"]),
+                status=IPv4Address(told["status"]) if "status" in told else None,
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise BadNetwork(f"{path}: {type(error).__name__}: {error}") from error
-        if facts.hub not in facts.subnet or facts.proxy not in facts.subnet:
-            raise BadNetwork(f"{path}: hub and proxy are not in {facts.subnet}")
+        ours = [each for each in (facts.hub, facts.proxy, facts.status) if each]
+        if not all(each in facts.subnet for each in ours):
+            raise BadNetwork(f"{path}: hub, proxy and status are not in {facts.subnet}")
         return facts
 
 
@@ -125,6 +130,7 @@ def ruleset(
         'oifname "lo" accept',
         "ct state established,related accept",
         f"ip daddr {facts.hub} tcp dport {ports.hub} accept",
+        *([f"ip daddr {facts.status} tcp dport {status.PORT} accept"] if facts.status else []),
         f"ip daddr {facts.subnet} goto refuse",
         *(f"{_family(each)} daddr {each} {DNS} accept" for each in dict.fromkeys(names)),
         *_refused(METADATA),

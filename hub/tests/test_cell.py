@@ -66,6 +66,21 @@ async def test_the_cell_has_few_rights_and_no_gpus(hub, engine, allocator):
     assert set(env(found)) == {"NVIDIA_VISIBLE_DEVICES", "GPUHUB_CELL_RULES"}
 
 
+async def test_a_server_knows_where_the_status_service_is(hub, engine, allocator):
+    hub.app.config.DockerSpawner.environment = {"no_proxy": "hub", "NO_PROXY": "hub", "a": "b"}
+    await hub.start("ana")
+    told = env(only(engine))
+    assert told["GPUHUB_STATUS_URL"] == "http://10.213.0.4:8082/services/gpus"
+    assert told["no_proxy"] == told["NO_PROXY"] == "hub,10.213.0.4"
+
+
+async def test_facts_of_an_older_up_tell_of_no_status_service(hub, engine, allocator, network):
+    network.write_text(json.dumps({k: v for k, v in TOLD.items() if k != "status"}))
+    await hub.start("ana")
+    assert "GPUHUB_STATUS_URL" not in env(only(engine))
+    assert engine.shown() == {"nb-ana--": "running"}
+
+
 async def test_the_cell_is_found_by_labels_and_taken_for_no_server(hub, engine, allocator):
     await hub.start("ana", server="x")
     labels = cell(engine)["Config"]["Labels"]

@@ -13,6 +13,7 @@ TOLD = {
     "gateway": "10.213.0.1",
     "hub": "10.213.0.2",
     "proxy": "10.213.0.3",
+    "status": "10.213.0.4",
     "host_addresses": ["192.0.2.7", "172.17.0.1", "10.213.0.1", "2001:db8::7"],
     "nameservers": ["10.0.0.53"],
     "cell_image": "gpuhub/cell:0.1.0",
@@ -74,6 +75,10 @@ def test_only_hub_and_proxy_come_in_and_only_to_the_servers_port(facts):
         ("10.213.0.2", 8081, "accept"),  # the hub's API
         ("10.213.0.2", 8080, "refuse"),
         ("10.213.0.3", 8001, "refuse"),  # the proxy's API
+        ("10.213.0.4", 8082, "accept"),  # the status service
+        ("10.213.0.4", 8081, "refuse"),
+        ("10.213.0.4", 22, "refuse"),
+        ("10.213.0.5", 8082, "refuse"),
         ("10.213.0.1", 22, "refuse"),  # the gateway
         ("10.213.128.9", 8888, "refuse"),  # another server
         ("10.213.255.255", 1, "refuse"),
@@ -155,6 +160,18 @@ def test_ranges_that_overlap_are_written_once(facts):
     assert "ip daddr { 169.254.0.0/16, 192.0.2.7/32 } goto refuse" in rules(facts)
 
 
+def test_facts_of_an_older_up_know_no_status_service(tmp_path):
+    facts = read(tmp_path, {key: value for key, value in TOLD.items() if key != "status"})
+    assert facts.status is None
+    assert verdict(rules(facts), "10.213.0.4", 8082) == "refuse"
+    assert verdict(rules(facts), "10.213.0.2", 8081) == "accept"
+
+
+def test_the_status_service_is_reached_by_tcp_only_and_comes_into_no_server(facts):
+    assert verdict(rules(facts), "10.213.0.4", 8082, "udp") == "refuse"
+    assert not [line for line in chain(rules(facts), "input") if "10.213.0.4" in line]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "x", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536",
@@ -167,7 +184,8 @@ def test_bad_reach(text):
 
 @pytest.mark.parametrize(
     "told",
-    ["", "[]", "{}", {**TOLD, "hub": "10.9.0.2"}, {**TOLD, "subnet": "10.213.0.5/16"},
+    ["", "[]", "{}", {**TOLD, "hub": "10.9.0.2"},
+     {**TOLD, "status": "10.9.0.4"}, {**TOLD, "status": None}, {**TOLD, "subnet": "10.213.0.5/16"},
      {**TOLD, "host_addresses": ["eth0"]}, {**TOLD, "nameservers": None}],
 )  # fmt: skip
 def test_bad_facts_name_the_file(tmp_path, told):

@@ -164,7 +164,7 @@ def test_cookies_keep_to_tls_where_there_is_any(configure, tmp_path, mode):
 def configure(tmp_path, monkeypatch):
     """Runs jupyterhub_config.py, and what it reads, with their paths below a folder."""
     (tmp_path / "hub.json").write_text(json.dumps(TOLD))
-    for name in ("cookie_secret", "crypt_key", "proxy_token"):
+    for name in ("cookie_secret", "crypt_key", "proxy_token", "status_token"):
         (tmp_path / name).write_text("ab" * 32)
     started = []
     monkeypatch.setattr(watch, "start_watch", started.append)
@@ -266,16 +266,18 @@ def test_those_who_wait_are_not_counted_as_starting(configure, tmp_path):
     assert c.GpuMixin.wait_in_line is False
 
 
-def test_the_hubs_own_service_stands_beside_an_admins(configure):
+def test_the_hubs_own_services_stand_beside_an_admins(configure):
     c = Config()
     c.JupyterHub.services = [{"name": "mine"}]
     c.JupyterHub.load_roles = [{"name": "mine"}]
     c.JupyterHub.base_url = "/jupyter/"
     c, _, started = configure(c)
-    assert [each["name"] for each in c.JupyterHub.services] == ["mine", "gpuhub-resume"]
-    assert [each["name"] for each in c.JupyterHub.load_roles] == ["mine", "gpuhub-resume"]
+    assert [each["name"] for each in c.JupyterHub.services] == ["mine", "gpuhub-resume", "gpus"]
+    roles = [each["name"] for each in c.JupyterHub.load_roles]
+    assert roles == ["mine", "gpuhub-resume", "server"]
+    assert c.JupyterHub.services[-1]["api_token"] == "ab" * 32
     assert started[-1][1] == "http://127.0.0.1:8081/jupyter/hub/api"
-    assert JupyterHub(config=c).services[-1]["name"] == "gpuhub-resume"
+    assert JupyterHub(config=c).services[-1]["name"] == "gpus"
 
 
 def test_another_hubs_containers_have_other_names(configure, tmp_path):

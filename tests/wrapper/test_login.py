@@ -27,7 +27,7 @@ def test_the_service_is_there_only_if_it_is_needed(shell: Shell, method: str) ->
 
 
 def test_before_the_first_up_it_is_the_default(shell: Shell) -> None:
-    assert shell.call("services").lines == ["allocator", "login", "proxy", "hub"]
+    assert shell.call("services").lines == ["allocator", "login", "proxy", "hub", "status"]
 
 
 def write_services(shell: Shell, method: str) -> str:
@@ -37,6 +37,7 @@ def write_services(shell: Shell, method: str) -> str:
         shell.write(f".gpuhub/config/{name}", "{}")
     shell.command("docker", "echo unix:///run/docker.sock")
     said = shell.run('network_label() { :; }\nnetwork_hub() { :; }\nnetwork_proxy() { :; }\n'
+                     'network_status() { :; }\n'
                      'services_write none ""')  # fmt: skip
     assert said.status == 0, said.err
     return (shell.root / ".gpuhub/compose.env").read_text()

@@ -67,18 +67,19 @@ def test_overlap(shell: Shell, one: str, other: str, told: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subnet", "gateway", "hub", "proxy", "upper"),
-    [("10.213.0.0/16", "10.213.0.1", "10.213.0.2", "10.213.0.3", "10.213.128.0/17"),
-     ("192.0.2.16/28", "192.0.2.17", "192.0.2.18", "192.0.2.19", "192.0.2.24/29"),
-     ("10.9.9.9/24", "10.9.9.1", "10.9.9.2", "10.9.9.3", "10.9.9.128/25")],
+    ("subnet", "addresses", "upper"),
+    [("10.213.0.0/16", ["10.213.0.1", "10.213.0.2", "10.213.0.3", "10.213.0.4"], "10.213.128.0/17"),
+     ("192.0.2.16/28", ["192.0.2.17", "192.0.2.18", "192.0.2.19", "192.0.2.20"], "192.0.2.24/29"),
+     ("10.9.9.9/24", ["10.9.9.1", "10.9.9.2", "10.9.9.3", "10.9.9.4"], "10.9.9.128/25")],
 )  # fmt: skip
 def test_addresses_in_the_lower_half_servers_in_the_upper(
-    shell: Shell, subnet: str, gateway: str, hub: str, proxy: str, upper: str
+    shell: Shell, subnet: str, addresses: list[str], upper: str
 ) -> None:
     said = shell.run(
-        'for part in gateway hub proxy; do "network_$part" "$1"; done; subnet_upper "$1"', subnet
+        'for part in gateway hub proxy status; do "network_$part" "$1"; done; subnet_upper "$1"',
+        subnet,
     )
-    assert said.lines == [gateway, hub, proxy, upper]
+    assert said.lines == [*addresses, upper]
 
 
 def test_routes_are_read_off_the_kernel_but_for_the_default(shell: Shell, tree) -> None:
@@ -123,7 +124,7 @@ def test_the_hub_is_told_in_one_file(shell: Shell) -> None:
     ensure(shell, NONE="yes")
     assert facts(shell) == {
         "subnet": "10.216.0.0/16", "gateway": "10.216.0.1",
-        "hub": "10.216.0.2", "proxy": "10.216.0.3",
+        "hub": "10.216.0.2", "proxy": "10.216.0.3", "status": "10.216.0.4",
         "host_addresses": ["192.0.2.7", "172.17.0.1", "2001:db8::7"],
         "nameservers": ["192.0.2.53", "2001:db8::53"],
         "cell_image": "gpuhub/cell:0.0.1",
@@ -183,7 +184,7 @@ def test_an_older_network_stays_under_peoples_servers(shell: Shell) -> None:
 
 def test_what_compose_leans_on_is_given() -> None:
     used = set(re.findall(r'ipv4_address: "\$\{(\w+)\}"', (CHECKOUT / "compose.yaml").read_text()))
-    assert used == {"GPUHUB_NOTEBOOK_HUB", "GPUHUB_NOTEBOOK_PROXY"}
+    assert used == {f"GPUHUB_NOTEBOOK_{name}" for name in ("HUB", "PROXY", "STATUS")}
     assert used <= set(re.findall(r"GPUHUB_\w+", (CHECKOUT / "lib/services.sh").read_text()))
 
 

@@ -80,11 +80,11 @@ class Volumes:
     """make-secrets with folders of the test's own in place of the two volumes."""
 
     def __init__(self, root: Path) -> None:
-        self.proxy, self.hub = root / "proxy", root / "hub"
-        for name in ("hub", "proxy", "bin", "tmp"):
+        self.proxy, self.hub, self.status = root / "proxy", root / "hub", root / "status"
+        for name in ("hub", "proxy", "status", "bin", "tmp"):
             (root / name).mkdir()
         text = (CHECKOUT / "images/proxy/make-secrets").read_text()
-        text = re.sub(r"/(hub|proxy|tmp)\b", rf"{root}/\1", text)
+        text = re.sub(r"/(hub|proxy|status|tmp)\b", rf"{root}/\1", text)
         self.program = root / "make-secrets"
         self.program.write_text(text)
         (root / "bin" / "chown").write_text("#!/bin/sh\n")
@@ -149,6 +149,18 @@ def test_secrets_that_an_admin_gave_are_the_hubs_alone(volumes: Volumes) -> None
     assert not [each for each in volumes.proxy.iterdir() if each.name in given]
     assert volumes.make("none", "gpu1", given=tar_of(given)) == first
     assert volumes.make("none", "gpu1", given=tar_of({**given, "oidc_client_secret": "x"})) != first
+
+
+def test_hub_and_status_have_one_token_and_status_nothing_else(volumes: Volumes) -> None:
+    volumes.make("none", "gpu1")
+    [token] = volumes.status.iterdir()
+    assert re.fullmatch("[0-9a-f]{64}\n", token.read_text())
+    assert token.read_text() == (volumes.hub / "status_token").read_text()
+    assert (token.stat().st_mode & 0o777, volumes.status.stat().st_mode & 0o777) == (0o600, 0o700)
+    first = token.read_text()
+    token.unlink()  # kept over ups, and over a lost volume of the service's
+    volumes.make("none", "gpu1")
+    assert token.read_text() == first
 
 
 def test_a_secret_that_is_no_longer_given_goes(volumes: Volumes) -> None:
