@@ -73,6 +73,10 @@ struct Gpus {
   std::vector<model::GpuSetting> overrides;  // distinct GPUs
   std::vector<model::GpuInfo> listed;        // distinct GPUs
 };
+struct Idle {
+  int busy_percent = 1;
+  model::Duration sample_every{2000};
+};
 struct Simulation {
   int gpus = 4;
   std::string model = "A100-40G";
@@ -84,6 +88,7 @@ struct Config {
   Queue queue;
   Local local;
   Gpus gpus;
+  Idle idle;
   std::optional<Simulation> simulation;  // set: the GPUs are made up
   Notebook notebook;
   std::vector<Profile> profiles;         // never empty
