@@ -32,6 +32,7 @@ struct Settings {
 struct Facts {
   inject::Machine machine;
   std::map<model::GpuId, model::GpuLoad> loads;
+  const usage::Books* usage = nullptr;  // null: nobody measures, the GPUs are listed
 };
 
 class Api {
@@ -87,8 +88,12 @@ class Api {
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller) const;
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller,
             const inject::Injection* injection) const;
-  void show(text::JsonText& out, const service::GpuView& view, const Caller& caller) const;
-  http::Response gpus_answer(std::span<const service::GpuView> views, const Caller& caller) const;
+  // What an active lease with GPUs does; nullopt: of others.
+  std::optional<usage::LeaseUsage> usage_of(const model::Lease& lease) const;
+  void show(text::JsonText& out, const service::GpuView& view, const Onlooker& onlooker) const;
+  Onlooker onlooker_of(const Caller& caller) const;
+  http::Response gpus_answer(std::span<const service::GpuView> views,
+                             const Onlooker& onlooker) const;
   void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
   service::LeaseAnswer as_answer(const model::Lease& lease) const;
   Indices indices_of(std::span<const model::Lease> leases) const;
