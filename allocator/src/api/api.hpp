@@ -9,31 +9,15 @@
 #include <string_view>
 
 #include "api/events.hpp"
+#include "api/facts.hpp"
 #include "api/polls.hpp"
 #include "api/problem.hpp"
 #include "api/requests.hpp"
 #include "api/write.hpp"
-#include "config/config.hpp"
 #include "http/server.hpp"
-#include "inject/inject.hpp"
 #include "service/service.hpp"
 
 namespace gpuhub::api {
-
-struct Settings {
-  std::string host;
-  // The name of the account with this uid, for who comes by the socket for people of this host.
-  std::function<std::string(std::uint32_t)> account_of = {};
-  config::ShowHolders show_holders = config::ShowHolders::all;
-  config::Source source = config::Source::nvml;
-};
-
-// What the daemon last saw of the machine; it changes them on the loop's thread.
-struct Facts {
-  inject::Machine machine;
-  std::map<model::GpuId, model::GpuLoad> loads;
-  const usage::Books* usage = nullptr;  // null: nobody measures, the GPUs are listed
-};
 
 class Api {
  public:

@@ -82,8 +82,9 @@ void Api::patch_gpu(Call call) {
   service_.set_gpu(std::move(change->setting), change->clear_fault,
                    [this, call = std::move(call)](auto view) mutable {
                      if (!view) return refuse(call, view.error(), {});
+                     const auto onlooker = onlooker_of(call.caller);
                      call.respond(json_answer(
-                         200, [&](text::JsonText& out) { show(out, *view, onlooker_of(call.caller)); }));
+                         200, [&](text::JsonText& out) { show(out, *view, onlooker); }));
                    });
 }
 

@@ -193,8 +193,9 @@ void write_use(Writer& to, const MetricsInput& input) {
   write_leases(to, "gpuhub_lease_utilisation_ratio", input, [](const Lease& lease) {
     return lease.utilisation ? Value{lease.utilisation->now} : Value{};
   });
-  write_leases(to, "gpuhub_lease_memory_used_bytes", input,
-               [](const Lease& lease) { return lease.memory ? Value{bytes(*lease.memory)} : Value{}; });
+  write_leases(to, "gpuhub_lease_memory_used_bytes", input, [](const Lease& lease) {
+    return lease.memory ? Value{bytes(*lease.memory)} : Value{};
+  });
   write_leases(to, "gpuhub_lease_processes", input, [](const Lease& lease) {
     return lease.processes ? Value{*lease.processes} : Value{};
   });

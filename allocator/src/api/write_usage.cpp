@@ -31,6 +31,10 @@ std::optional<std::int64_t> mib(const std::optional<model::Mebibytes>& memory) {
   return memory ? std::optional{memory->count} : std::nullopt;
 }
 
+std::optional<std::int64_t> seconds(const std::optional<model::Duration>& time) {
+  return time ? std::optional{time->count() / 1000} : std::nullopt;
+}
+
 void write_foreign(JsonText& out, const JsonKey& key, const std::optional<usage::Foreign>& from) {
   if (!from) return out.null(key);
   out.object(key, [&] {
@@ -51,8 +55,7 @@ void write_usage(JsonText& out, const JsonKey& key, const usage::LeaseUsage* usa
     write_instant(out, "since", usage->since, now);
     out.yes_no_or_null("busy", usage->busy);
     write_instant(out, "last_busy_at", usage->last_busy, now);
-    out.number_or_null("idle_for_s", usage->idle_for ? std::optional{usage->idle_for->count() / 1000}
-                                                     : std::nullopt);
+    out.number_or_null("idle_for_s", seconds(usage->idle_for));
     if (const auto& rates = usage->utilisation) {
       out.object("utilisation", [&] {
         out.ratio("now", rates->now);

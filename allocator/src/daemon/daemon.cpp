@@ -325,7 +325,7 @@ std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Con
 int Daemon::run() {
   Parts& parts = *parts_;
   parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
-  auto processes = processes::make_proc_fs();
+  auto processes = processes::make_proc_fs(parts.options.proc);
   if (parts.books && !processes->of_host()) {
     log(LogLevel::warning, "this is not the host's PID namespace: whose processes use a GPU cannot"
                            " be told, so each GPU's whole load counts for every lease on it");

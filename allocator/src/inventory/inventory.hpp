@@ -1,4 +1,5 @@
-// Port: which GPUs exist on this host, and what they do. Adapters: NVML, listed; double for tests beside them.
+// Port: which GPUs exist on this host, and what they do. Adapters: NVML, listed; double for tests
+// beside them.
 // Called from one thread at a time. Calls may take as long as the driver takes: the daemon calls
 // them off the loop's thread.
 #pragma once

@@ -12,8 +12,8 @@ namespace gpuhub::inventory {
 
 class NvmlActivity {
  public:
-  // `now_us`: the wall's time, by which NVML stamps its samples. What the driver cannot tell is left
-  // out of the answer; the error is of a call that should have worked.
+  // `now_us`: the wall's time, by which NVML stamps its samples. What the driver cannot tell is
+  // left out of the answer; the error is of a call that should have worked.
   NvmlResult<model::GpuActivity> read(const NvmlLibrary& library, NvmlLibrary::Device device,
                                       const model::GpuId& gpu, std::uint64_t now_us);
 

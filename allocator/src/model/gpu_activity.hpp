@@ -18,7 +18,7 @@ struct GpuProcess {
   std::uint32_t pid = 0;                  // of the host's PID namespace; 0: not told
   ProcessKind kind = ProcessKind::compute;
   std::optional<Mebibytes> memory;        // nullopt: not told, or it cannot be
-  std::optional<int> sm_percent;          // 0..100, what it did since the last look; nullopt: not told
+  std::optional<int> sm_percent;          // 0..100, since the last look; nullopt: not told
   std::optional<std::uint32_t> instance;  // of the GPU, where it is split (MIG)
   bool operator==(const GpuProcess&) const = default;
 };

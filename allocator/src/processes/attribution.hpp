@@ -1,5 +1,5 @@
-// Whose process is it: container by process, remembered by number and time of start, so that each is
-// read once and a number that is used again is not taken for the old one. Not thread-safe.
+// Whose process is it: container by process, remembered by number and time of start, so that each
+// is read once and a number that is used again is not taken for the old one. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ class Attribution {
   // A look begins: what the last one did not ask for is forgotten, so memory is bounded by what
   // runs.
   void begin();
-  // The containers of the process, the outermost first; empty: of none. One that has ended since the
-  // last look is still told, once. Null: nobody can tell. Good until the next begin().
+  // The containers of the process, the outermost first; empty: of none. One that has ended since
+  // the last look is still told, once. Null: nobody can tell. Good until the next begin().
   const std::vector<model::ContainerId>* find(std::uint32_t pid);
 
  private:

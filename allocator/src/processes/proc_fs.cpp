@@ -14,7 +14,7 @@
 namespace gpuhub::processes {
 namespace {
 
-constexpr std::size_t file_max = 16'384;  // bytes; a cgroup file of v1 has a line for each hierarchy
+constexpr std::size_t file_max = 16'384;  // bytes; v1 has a line for each hierarchy
 constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC;  // the kernel's PROC_PID_INIT_INO
 
 class ProcFs final : public Processes {

@@ -1,5 +1,5 @@
-// What the texts in /proc/PID mean. Pure. They come from the kernel, but hold names that any process
-// gives itself.
+// What the texts in /proc/PID mean. Pure. They come from the kernel, but hold names that any
+// process gives itself.
 #pragma once
 
 #include <cstdint>

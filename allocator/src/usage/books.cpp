@@ -70,8 +70,8 @@ void Books::note(Gpu& gpu, const GpuSample& sample, const Shares& shares,
   gpu.processes = shares.processes;
 }
 
-// One GPU on which nothing can be told makes the whole lease unknown, and what comes after it begins
-// anew.
+// One GPU on which nothing can be told makes the whole lease unknown, and what comes after it
+// begins anew.
 void Books::note(Lease& lease, std::span<const Share> shares, model::Instant at) const {
   const auto worst = std::ranges::max_element(shares, {}, &Share::measured);
   if (worst->measured == Measured::none) {

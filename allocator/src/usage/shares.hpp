@@ -24,7 +24,7 @@ struct Share {  // of one lease
   Measured measured = Measured::process;
   std::string_view why{};  // unless `process`: for an admin
   double util = 0;         // 0 to 1; of `none` nothing
-  std::optional<model::Mebibytes> memory{};  // as far as it is told; nullopt: of none of its processes
+  std::optional<model::Mebibytes> memory{};  // as far as it is told; nullopt: of none
   std::vector<std::uint32_t> pids{};       // each once
   bool listed = true;                      // false: processes are not told
 };

@@ -16,7 +16,7 @@ using model::Duration;
 using model::Instant;
 
 constexpr int gpus = 3;
-constexpr int containers = 6;  // the first four have leases, the fifth watches, the last is a stranger
+constexpr int containers = 6;  // four have leases, the fifth watches, the last is a stranger
 constexpr int busy_percent = 5;
 
 model::GpuId gpu_id(int index) { return *model::GpuId::parse(std::format("GPU-{}", index)); }
@@ -183,7 +183,8 @@ void run(std::uint64_t seed) {
 
 TEST(UsageProperty, HoldsInRandomMachines) {
   const char* given = std::getenv("GPUHUB_SEED");
-  std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  std::uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   std::println("seed {}", seed);
   for (int runs = given != nullptr ? 1 : 25; runs > 0; --runs, ++seed) {
     ASSERT_NO_FATAL_FAILURE(run(seed)) << "GPUHUB_SEED=" << seed;
