@@ -14,6 +14,7 @@ using model::ProcessKind;
 constexpr std::uint64_t kMib = 1024 * 1024;
 constexpr std::uint64_t kMemoryMaxBytes = std::uint64_t{64} << 40U;  // no card has 64 TiB
 constexpr std::uint64_t first_look_us = 2'000'000;  // how far the first one looks back
+constexpr std::uint64_t hold_us = 2'000'000;  // drivers have a new sample each second or sooner
 constexpr std::uint64_t ahead_us = 60'000'000;      // a sample's stamp cannot be more in the future
 
 std::optional<model::Mebibytes> memory_of(const NvmlProcess& process) {
@@ -33,6 +34,19 @@ void add(std::vector<GpuProcess>& to, const NvmlProcess& process, ProcessKind ki
   } else {
     known->memory = std::max(known->memory, memory);
   }
+}
+
+// One that no list has, though it did something, has ended since, or does what no list is about.
+void place(std::uint32_t pid, int percent, bool news, std::vector<GpuProcess>& into) {
+  bool listed = false;
+  for (auto& process : into) {
+    if (process.pid != pid) continue;
+    listed = true;
+    process.sm_percent = percent;
+  }
+  if (listed || !news || percent == 0 || into.size() >= model::gpu_processes_max) return;
+  into.push_back({.pid = pid, .kind = ProcessKind::compute, .memory = {}, .sm_percent = percent,
+                  .instance = {}});
 }
 
 }  // namespace
@@ -62,36 +76,27 @@ NvmlResult<GpuActivity> NvmlActivity::read(const NvmlLibrary& library, NvmlLibra
 // makes all of them worthless for this time: then what the whole GPU did must do.
 void NvmlActivity::add_samples(const NvmlLibrary& library, NvmlLibrary::Device device,
                                const model::GpuId& gpu, std::uint64_t now_us, GpuActivity& into) {
-  auto& until = read_until_.try_emplace(gpu, now_us - std::min(now_us, first_look_us))
-                    .first->second;
-  until = std::min(until, now_us);  // the wall's clock may have been set back
-  const auto samples = library.process_samples(device, until);
+  const Told before{.until = now_us - std::min(now_us, first_look_us)};
+  auto& told = told_.try_emplace(gpu, before).first->second;
+  told.until = std::min(told.until, now_us);  // the wall's clock may have been set back
+  const auto samples = library.process_samples(device, told.until);
   if (!samples) return;
-  into.by_process = true;
-  auto newest = until;
+  Told fresh{.until = told.until};
   for (const auto& sample : *samples) {
-    if (sample.stamp_us <= until) continue;
-    if (sample.stamp_us > now_us + ahead_us || sample.sm_percent > 100) {
-      into.by_process = false;
-      continue;
-    }
-    newest = std::max(newest, sample.stamp_us);
-    const int percent = static_cast<int>(sample.sm_percent);
-    bool listed = false;
-    for (auto& process : *into.processes) {
-      if (process.pid != sample.pid) continue;
-      listed = true;
-      process.sm_percent = std::max(process.sm_percent.value_or(0), percent);
-    }
-    // It ended since, or does what no list is about.
-    if (!listed && percent > 0 && into.processes->size() < model::gpu_processes_max) {
-      into.processes->push_back({.pid = sample.pid, .kind = ProcessKind::compute, .memory = {},
-                                 .sm_percent = percent, .instance = {}});
-    }
+    if (sample.stamp_us <= told.until) continue;
+    if (sample.stamp_us > now_us + ahead_us || sample.sm_percent > 100) return;
+    fresh.until = std::max(fresh.until, sample.stamp_us);
+    auto& percent = fresh.percents[sample.pid];
+    percent = std::max(percent, static_cast<int>(sample.sm_percent));
   }
-  until = newest;
-  if (into.by_process) return;
-  for (auto& process : *into.processes) process.sm_percent.reset();
+  into.by_process = true;
+  const bool news = !fresh.percents.empty();
+  if (news) {
+    told = std::move(fresh);
+  } else if (now_us - told.until > hold_us) {
+    return;
+  }
+  for (const auto& [pid, percent] : told.percents) place(pid, percent, news, *into.processes);
 }
 
 }  // namespace gpuhub::inventory

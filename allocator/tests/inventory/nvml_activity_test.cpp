@@ -130,14 +130,21 @@ TEST_F(SimulatedActivity, ShowsProcessesOfEveryKind) {
   EXPECT_EQ(seen(), "each: 11=20%/10M 12=0%/10M 13=5%/10M");
 }
 
-TEST_F(SimulatedActivity, TellsEachSampleOnce) {
+TEST_F(SimulatedActivity, KeepsASampleUntilThereIsANewerOne) {
   run(11, 20);
-  EXPECT_EQ(seen(), "each: 11=20%/10M");
-  // Within one period there is nothing new; two looks may lie on both sides of its end.
-  const auto second = seen();
-  EXPECT_TRUE(second == "each: 11=-/10M" || second == "each: 11=20%/10M") << second;
+  for (int look = 0; look < 10; ++look) EXPECT_EQ(seen(), "each: 11=20%/10M");
+  run(11, 30);
   std::this_thread::sleep_for(200ms);
-  EXPECT_EQ(seen(), "each: 11=20%/10M");
+  EXPECT_EQ(seen(), "each: 11=30%/10M");
+}
+
+TEST(NvmlActivity, KeepsNoSampleForLong) {
+  const auto inventory = lying("");
+  EXPECT_EQ(show(inventory->activity(gpu_a)), "each: 7=30%/3M 8=0%/3M");
+  Liar::get().lie("nothing since");
+  EXPECT_EQ(show(inventory->activity(gpu_a)), "each: 7=30%/3M 8=0%/3M");
+  std::this_thread::sleep_for(2100ms);
+  EXPECT_EQ(show(inventory->activity(gpu_a)), "each: 7=-/3M 8=-/3M");
 }
 
 TEST_F(SimulatedActivity, ListsManyAndNotTooMany) {
