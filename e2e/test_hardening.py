@@ -46,6 +46,12 @@ def test_services_have_few_rights(world: World) -> None:
     assert service(world, "proxy")["Config"]["User"].split(":")[0] not in ("", "0", "root")
 
 
+def test_only_the_allocator_sees_the_hosts_processes(world: World) -> None:
+    for name in SERVICES:
+        expected = "host" if name == "allocator" else ""
+        assert service(world, name)["HostConfig"]["PidMode"] == expected, name
+
+
 def test_only_the_helper_sees_the_hosts_accounts(world: World) -> None:
     """And only the hub its socket; what the helper sees it cannot write."""
     mounts = {

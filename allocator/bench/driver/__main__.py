@@ -77,6 +77,8 @@ def measure_more(told: argparse.Namespace, folder: Path, figures: targets.Figure
     figures.slow = extras.slow_flush(folder / "slow", told.rounds, told.seconds)
     say("decisions of the ledger alone")
     figures.decisions = programs.decisions(0.3)
+    say("looks at what GPUs do")
+    figures.sampling_us = programs.sampling(0.3)
     try:
         figures.many = extras.many(folder / "many", say)
     except BenchError as error:

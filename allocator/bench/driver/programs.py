@@ -1,4 +1,5 @@
-"""The measuring programs, each called for one measurement: gpuhub_bench and ledger_bench."""
+"""The measuring programs, each called for one measurement: gpuhub_bench, and those by Google
+Benchmark."""
 
 import json
 import os
@@ -12,6 +13,7 @@ from driver.process import BenchError
 
 BENCH = "gpuhub_bench"
 LEDGER_BENCH = "ledger_bench"
+USAGE_BENCH = "usage_bench"
 SLOW_FLUSH = "/usr/local/lib/libslow_flush.so"
 
 
@@ -105,7 +107,17 @@ def listeners(socket: Path, target: str, count: int) -> Iterator[list[Heard]]:
 
 def decisions(seconds: float) -> dict[str, float]:
     """Microseconds of one decision (ask and release) of the ledger alone, by its size."""
-    command = [LEDGER_BENCH, "--benchmark_format=json", f"--benchmark_min_time={seconds:g}s",
+    return _cpu_times(LEDGER_BENCH, seconds)
+
+
+def sampling(seconds: float) -> float:
+    """Microseconds of CPU of one look at what 8 GPUs and 32 processes on them do."""
+    (time,) = _cpu_times(USAGE_BENCH, seconds).values()
+    return time
+
+
+def _cpu_times(program: str, seconds: float) -> dict[str, float]:
+    command = [program, "--benchmark_format=json", f"--benchmark_min_time={seconds:g}s",
                "--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true"]  # fmt: skip
     told = _run(command, 600)["benchmarks"]
     medians = [one for one in told if one["aggregate_name"] == "median"]

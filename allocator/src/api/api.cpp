@@ -63,7 +63,7 @@ std::span<const Api::Entry> Api::entries() {
       {"GET", "/metrics", false, false, false, &Api::metrics},
       {"GET", "/openapi.json", false, false, false, &Api::openapi},
       {"GET", "/v1/events", true, false, false, &Api::events},
-      {"GET", "/v1/gpus", false, false, false, &Api::get_gpus},
+      {"GET", "/v1/gpus", false, false, true, &Api::get_gpus},
       {"PUT", "/v1/gpus", true, true, false, &Api::put_gpus},
       {"GET", "/v1/gpus/{uuid}", false, false, false, &Api::get_gpu},
       {"PATCH", "/v1/gpus/{uuid}", true, true, false, &Api::patch_gpu},

@@ -9,30 +9,15 @@
 #include <string_view>
 
 #include "api/events.hpp"
+#include "api/facts.hpp"
 #include "api/polls.hpp"
 #include "api/problem.hpp"
 #include "api/requests.hpp"
 #include "api/write.hpp"
-#include "config/config.hpp"
 #include "http/server.hpp"
-#include "inject/inject.hpp"
 #include "service/service.hpp"
 
 namespace gpuhub::api {
-
-struct Settings {
-  std::string host;
-  // The name of the account with this uid, for who comes by the socket for people of this host.
-  std::function<std::string(std::uint32_t)> account_of = {};
-  config::ShowHolders show_holders = config::ShowHolders::all;
-  config::Source source = config::Source::nvml;
-};
-
-// What the daemon last saw of the machine; it changes them on the loop's thread.
-struct Facts {
-  inject::Machine machine;
-  std::map<model::GpuId, model::GpuLoad> loads;
-};
 
 class Api {
  public:
@@ -87,8 +72,12 @@ class Api {
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller) const;
   void show(text::JsonText& out, const service::LeaseAnswer& answer, const Caller& caller,
             const inject::Injection* injection) const;
-  void show(text::JsonText& out, const service::GpuView& view, const Caller& caller) const;
-  http::Response gpus_answer(std::span<const service::GpuView> views, const Caller& caller) const;
+  // What an active lease with GPUs does; nullopt: of others.
+  std::optional<usage::LeaseUsage> usage_of(const model::Lease& lease) const;
+  void show(text::JsonText& out, const service::GpuView& view, const Onlooker& onlooker) const;
+  Onlooker onlooker_of(const Caller& caller) const;
+  http::Response gpus_answer(std::span<const service::GpuView> views,
+                             const Onlooker& onlooker) const;
   void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
   service::LeaseAnswer as_answer(const model::Lease& lease) const;
   Indices indices_of(std::span<const model::Lease> leases) const;

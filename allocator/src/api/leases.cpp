@@ -1,4 +1,7 @@
 // /v1/leases: ask, read, wait, bind, renew, release.
+#include <algorithm>
+#include <cstddef>
+
 #include "api/answers.hpp"
 #include "api/api.hpp"
 #include "api/problem.hpp"
@@ -76,7 +79,17 @@ void Api::show(text::JsonText& out, const service::LeaseAnswer& answer, const Ca
     indices = indices_of(answer.waiting->blocked_by);
     how.indices = &indices;
   }
+  const auto usage = usage_of(answer.lease);
+  if (usage) how.usage = &*usage;
   write_lease(out, answer, how);
+}
+
+std::optional<usage::LeaseUsage> Api::usage_of(const model::Lease& lease) const {
+  if (lease.state != model::LeaseState::active || lease.gpus.empty()) return std::nullopt;
+  if (facts_.usage != nullptr) return facts_.usage->of(lease.id, now_().at);
+  usage::LeaseUsage none;
+  none.why = "the GPUs are listed: nobody measures them";
+  return none;
 }
 
 void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups) {
@@ -91,7 +104,8 @@ void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const st
   call.respond(problem(which, refusal.ledger->detail, [&](text::JsonText& out) {
     if (which == Problem::no_gpu_free || which == Problem::queue_full) {
       write_holders(out, refusal.blocked_by, indices_of(refusal.blocked_by),
-                    {call.caller.admin(), groups, settings_.show_holders});
+                    {.admin = call.caller.admin(), .groups = groups,
+                     .show = settings_.show_holders});
     }
     if (which == Problem::queue_full) {
       out.number("waiting", static_cast<std::int64_t>(service_.ledger().queue().size()));
@@ -172,7 +186,13 @@ void Api::get_leases(Call call) {
   auto keep = [filter = *filter, caller = call.caller](const model::Lease& lease) {
     return filter.keeps(lease, caller);
   };
-  service_.leases(std::move(keep), [this, call = std::move(call)](auto found) mutable {
+  service_.leases(std::move(keep), [this, limit = filter->limit,
+                                    call = std::move(call)](auto found) mutable {
+    if (limit) {
+      std::ranges::reverse(found);
+      const auto kept = std::min(found.size(), static_cast<std::size_t>(*limit));
+      found.erase(found.begin() + static_cast<std::ptrdiff_t>(kept), found.end());
+    }
     call.respond(json_answer(200, [&](text::JsonText& out) {
       out.list("leases", found, [&](const service::LeaseAnswer& one) {
         out.object_item([&] { show(out, one, call.caller); });

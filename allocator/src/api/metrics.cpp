@@ -9,7 +9,7 @@
 
 namespace gpuhub::api {
 namespace {
-constexpr std::array<MetricKind, 30> kinds{{
+constexpr std::array<MetricKind, 39> kinds{{
     {"gpuhub_build_info", "gauge", "Always 1; the version stands in the label."},
     {"gpuhub_ready", "gauge", "1 if all checks are good: new leases are granted."},
     {"gpuhub_check_ok", "gauge", "1 if this check of /readyz is good."},
@@ -20,6 +20,15 @@ constexpr std::array<MetricKind, 30> kinds{{
     {"gpuhub_gpu_leases", "gauge", "Live leases on one GPU."},
     {"gpuhub_gpu_utilisation_ratio", "gauge", "What the GPU is doing, 0 to 1, as NVML says."},
     {"gpuhub_gpu_memory_used_bytes", "gauge", "Memory used on the GPU, as NVML says."},
+    {"gpuhub_gpu_processes", "gauge", "Processes on one GPU, as NVML says."},
+    {"gpuhub_gpu_foreign_processes", "gauge", "Processes on one GPU that no lease explains."},
+    {"gpuhub_gpu_foreign_memory_bytes", "gauge", "Memory of these."},
+    {"gpuhub_gpu_foreign_utilisation_ratio", "gauge", "What these do, 0 to 1, where NVML says."},
+    {"gpuhub_lease_utilisation_ratio", "gauge", "What an active lease's GPUs do for it, 0 to 1."},
+    {"gpuhub_lease_memory_used_bytes", "gauge", "Memory of its processes on its GPUs."},
+    {"gpuhub_lease_processes", "gauge", "Its processes on its GPUs."},
+    {"gpuhub_lease_idle_seconds", "gauge", "Since its GPUs last did something for it."},
+    {"gpuhub_leases_unmeasured", "gauge", "Active leases whose use cannot be told now."},
     {"gpuhub_leases", "gauge", "Live leases by state."},
     {"gpuhub_conflicts", "gauge", "Containers that hold GPUs without a lease."},
     {"gpuhub_gpu_foreign", "gauge", "Containers without a lease that use one GPU."},
@@ -144,6 +153,61 @@ void write_gpus(Writer& to, const MetricsInput& input) {
   }
 }
 
+// One line for each GPU of which `get` knows a number.
+template <typename Get>
+void write_uses(Writer& to, std::string_view name, const MetricsInput& input, const Get& get) {
+  to.open(name);
+  for (const auto& view : input.usage.gpus) {
+    const auto found = input.uses.find(view.gpu.info.id);
+    const auto value = found == input.uses.end() ? std::optional<double>{} : get(found->second);
+    if (value) to.line(gpu_labels(view.gpu), *value);
+  }
+}
+
+// The same for each lease. By its id alone: one has but a few GPUs, and lives for hours.
+template <typename Get>
+void write_leases(Writer& to, std::string_view name, const MetricsInput& input, const Get& get) {
+  to.open(name);
+  for (const auto& [lease, use] : input.leases) {
+    if (const std::optional<double> value = get(use)) {
+      to.line(std::format("lease=\"{}\"", lease.str()), *value);
+    }
+  }
+}
+
+double bytes(model::Mebibytes memory) { return static_cast<double>(memory.count) * 1048576.0; }
+
+void write_use(Writer& to, const MetricsInput& input) {
+  using Value = std::optional<double>;
+  using Gpu = usage::GpuUsage;
+  using Lease = usage::LeaseUsage;
+  write_uses(to, "gpuhub_gpu_processes", input,
+             [](const Gpu& gpu) { return gpu.processes ? Value{*gpu.processes} : Value{}; });
+  write_uses(to, "gpuhub_gpu_foreign_processes", input,
+             [](const Gpu& gpu) { return gpu.foreign ? Value{gpu.foreign->processes} : Value{}; });
+  write_uses(to, "gpuhub_gpu_foreign_memory_bytes", input, [](const Gpu& gpu) {
+    return gpu.foreign ? Value{bytes(gpu.foreign->memory)} : Value{};
+  });
+  write_uses(to, "gpuhub_gpu_foreign_utilisation_ratio", input,
+             [](const Gpu& gpu) { return gpu.foreign ? gpu.foreign->util : Value{}; });
+  write_leases(to, "gpuhub_lease_utilisation_ratio", input, [](const Lease& lease) {
+    return lease.utilisation ? Value{lease.utilisation->now} : Value{};
+  });
+  write_leases(to, "gpuhub_lease_memory_used_bytes", input, [](const Lease& lease) {
+    return lease.memory ? Value{bytes(*lease.memory)} : Value{};
+  });
+  write_leases(to, "gpuhub_lease_processes", input, [](const Lease& lease) {
+    return lease.processes ? Value{*lease.processes} : Value{};
+  });
+  write_leases(to, "gpuhub_lease_idle_seconds", input, [](const Lease& lease) {
+    return lease.idle_for ? Value{static_cast<double>(lease.idle_for->count() / 1000)} : Value{};
+  });
+  to.one("gpuhub_leases_unmeasured", as_double(static_cast<std::uint64_t>(std::ranges::count_if(
+                                         input.leases, [](const auto& entry) {
+                                           return entry.second.measured == usage::Measured::none;
+                                         }))));
+}
+
 void write_counters(Writer& to, const service::Counters& from) {
   to.one("gpuhub_leases_granted_total", as_double(from.granted));
   to.one("gpuhub_leases_queued_total", as_double(from.queued));
@@ -178,6 +242,7 @@ std::string metrics_text(const MetricsInput& input) {
   write_readiness(to, input);
   write_totals(to, input);
   write_gpus(to, input);
+  write_use(to, input);
   write_counters(to, input.counters);
   to.one("gpuhub_http_connections", as_double(input.http.open));
   to.one("gpuhub_http_requests_total", as_double(input.http.requests));

@@ -9,6 +9,7 @@
 
 #include "http/server.hpp"
 #include "service/service.hpp"
+#include "usage/books.hpp"
 
 namespace gpuhub::api {
 
@@ -18,6 +19,8 @@ struct MetricsInput {
   service::Counters counters;
   http::ServerCounters http;
   std::map<model::GpuId, model::GpuLoad> loads;
+  std::map<model::GpuId, usage::GpuUsage> uses;
+  std::map<model::LeaseId, usage::LeaseUsage> leases;  // active ones with GPUs
 };
 std::string metrics_text(const MetricsInput& input);
 

@@ -31,11 +31,23 @@ void Api::readyz(Call call) {
 
 void Api::metrics(Call call) {
   service_.usage([this, call = std::move(call)](service::Usage usage) mutable {
+    std::map<model::GpuId, usage::GpuUsage> uses;
+    for (const service::GpuView& view : usage.gpus) {
+      if (facts_.usage == nullptr) break;
+      const auto& id = view.gpu.info.id;
+      uses.emplace(id, facts_.usage->of(id, now_().at));
+    }
+    std::map<model::LeaseId, usage::LeaseUsage> leases;
+    for (const model::Lease* lease : service_.ledger().live()) {
+      if (auto use = usage_of(*lease)) leases.emplace(lease->id, *std::move(use));
+    }
     const MetricsInput input{.usage = std::move(usage),
                              .checks = service_.readiness(),
                              .counters = service_.counters(),
                              .http = http_(),
-                             .loads = facts_.loads};
+                             .loads = facts_.loads,
+                             .uses = std::move(uses),
+                             .leases = std::move(leases)};
     call.respond({.status = 200,
                   .content_type = "text/plain; version=0.0.4; charset=utf-8",
                   .headers = {},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <format>
+#include <ranges>
 #include <set>
 
 #include "config/config.hpp"
@@ -122,6 +123,16 @@ std::optional<model::Want> read_want(Object& top) {
   return std::move(wants.front());
 }
 
+// A parameter of 1 to `most`; else 0 and a fault.
+int whole_number(const std::string& key, std::string_view value, int most, JsonFaults& faults) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool whole = error == std::errc{} && end == value.data() + value.size();
+  if (whole && number >= 1 && number <= most) return number;
+  faults.push_back({"?" + key, std::format("not allowed; allowed: 1 to {}", most)});
+  return 0;
+}
+
 std::optional<model::GpuInfo> read_gpu(Object& gpu) {
   const auto uuid = gpu.text("uuid", Need::required, gpu_id);
   const auto name = gpu.text("model", Need::optional, gpu_model);
@@ -232,12 +243,7 @@ Read<LeaseWait> read_lease_wait(const http::Target& target) {
     } else if (key == "revision" && value.size() <= 64) {
       wait.revision = value;
     } else if (key == "wait") {
-      const auto [end, error] =
-          std::from_chars(value.data(), value.data() + value.size(), wait.seconds);
-      const bool whole = error == std::errc{} && end == value.data() + value.size();
-      if (!whole || wait.seconds < 1 || wait.seconds > wait_max_s) {
-        faults.push_back({"?wait", std::format("not allowed; allowed: 1 to {}", wait_max_s)});
-      }
+      wait.seconds = whole_number(key, value, wait_max_s, faults);
     } else {
       faults.push_back({"?" + key, "unknown parameter; allowed: wait, revision"});
     }
@@ -267,8 +273,10 @@ Read<LeaseFilter> read_lease_filter(const http::Target& target) {
       filter.user = value;
     } else if (key == "server") {
       filter.server = value;
+    } else if (key == "limit") {
+      filter.limit = whole_number(key, value, lease_limit_max, faults);
     } else if (key != "state") {
-      faults.push_back({"?" + key, "unknown parameter; allowed: state, user, server"});
+      faults.push_back({"?" + key, "unknown parameter; allowed: state, user, server, limit"});
     } else if (value == "live" || value == "ended" || value == "all") {
       using enum LeaseFilter::State;
       filter.state = value == "live" ? live : value == "ended" ? ended : all;
@@ -278,6 +286,31 @@ Read<LeaseFilter> read_lease_filter(const http::Target& target) {
   }
   if (!faults.empty()) return std::unexpected{std::move(faults)};
   return filter;
+}
+
+Read<std::optional<Person>> read_person(const http::Target& target, const Caller& caller) {
+  if (target.query.empty()) return std::nullopt;
+  Person person;
+  JsonFaults faults;
+  std::set<std::string> seen;
+  for (const auto& [key, value] : target.query) {
+    if (!seen.insert(key).second) {
+      faults.push_back({"?" + key, "stands there twice"});
+    } else if (key == "user") {
+      if (!user.good(value)) faults.push_back({"?user", "not allowed"});
+      person.user = value;
+    } else if (key == "groups") {
+      for (const auto part : std::views::split(value, ',')) {
+        if (!part.empty()) person.groups.emplace_back(part.begin(), part.end());
+      }
+    } else {
+      faults.push_back({"?" + key, "unknown parameter; allowed: user, groups"});
+    }
+  }
+  if (!seen.contains("user")) faults.push_back({"?groups", "goes with user"});
+  if (caller.account) faults.push_back({"?user", "who calls is known by the socket"});
+  if (!faults.empty()) return std::unexpected{std::move(faults)};
+  return person;
 }
 
 }  // namespace gpuhub::api

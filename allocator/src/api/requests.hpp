@@ -48,12 +48,22 @@ struct LeaseWait {
 };
 Read<LeaseWait> read_lease_wait(const http::Target& target);
 
-// GET /v1/leases?state=live|ended|all&user=&server=; faults name the parameter as "?state".
+// GET /v1/leases?state=live|ended|all&user=&server=&limit=; faults name the parameter as "?state".
+inline constexpr int lease_limit_max = 1000;
 struct LeaseFilter {
   enum class State : std::uint8_t { live, ended, all } state = State::live;
   std::optional<std::string> user, server;
+  std::optional<int> limit;            // so many, those asked for last, newest first
   bool keeps(const model::Lease& lease, const Caller& caller) const;
 };
 Read<LeaseFilter> read_lease_filter(const http::Target& target);
+
+// GET /v1/gpus?user=NAME&groups=A,B: as that person may see it. Not for people of this host, whom
+// the socket knows.
+struct Person {
+  std::string user;
+  std::vector<std::string> groups;
+};
+Read<std::optional<Person>> read_person(const http::Target& target, const Caller& caller);
 
 }  // namespace gpuhub::api

@@ -1,5 +1,7 @@
 #include "api/write.hpp"
 
+#include "api/write_usage.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -61,11 +63,6 @@ struct WriteWant {
   }
 };
 
-// The wall's time at which the ledger's time will be `at`.
-model::WallTime wall_of(model::Instant at, model::Now now) {
-  return {now.wall.ms + (at - now.at).count()};
-}
-
 std::int64_t seconds(model::Duration duration) { return (duration.count() + 500) / 1000; }
 
 void write_queue(JsonText& out, const JsonKey& key, const service::LeaseAnswer& answer,
@@ -91,7 +88,7 @@ void write_queue(JsonText& out, const JsonKey& key, const service::LeaseAnswer& 
     }
     static const Indices none;
     write_holders(out, waiting.blocked_by, how.indices != nullptr ? *how.indices : none,
-                  {how.admin, answer.lease.request.groups, how.show});
+                  {.admin = how.admin, .groups = answer.lease.request.groups, .show = how.show});
   });
 }
 
@@ -141,19 +138,6 @@ void write_fault(JsonText& out, const JsonKey& key, const model::Gpu& gpu, model
   });
 }
 
-void write_load(JsonText& out, const JsonKey& key, const model::GpuLoad* load) {
-  if (load == nullptr) return out.null(key);
-  out.object(key, [&] {
-    out.number_or_null("gpu_util", load->gpu_util_percent);
-    out.number_or_null("memory_util", load->memory_util_percent);
-    if (load->memory_used) {
-      out.number("memory_used_mib", load->memory_used->count);
-    } else {
-      out.null("memory_used_mib");
-    }
-  });
-}
-
 void write_holder(JsonText& out, const model::Lease& lease, const model::GpuId& gpu,
                   const Indices& indices) {
   out.object_item([&] {
@@ -174,6 +158,20 @@ char* write_digits(char* to, unsigned value, int width, char end) {
   return to + width + 1;
 }
 }  // namespace
+
+model::WallTime wall_of(model::Instant at, model::Now now) {
+  return {now.wall.ms + (at - now.at).count()};
+}
+
+bool Onlooker::sees(const model::Lease& lease) const {
+  if (sees_all()) return true;
+  const model::Owner& owner = lease.request.owner;
+  const bool own = !user.empty() && owner.user == user && (hub == nullptr || owner.hub == *hub);
+  return own || (show == config::ShowHolders::group &&
+                 std::ranges::any_of(lease.request.groups, [&](const auto& group) {
+                   return std::ranges::contains(groups, group);
+                 }));
+}
 
 // By hand: it stands in every answer several times, and std::format of a time costs more than all
 // else in it. Years have four digits, as RFC 3339 wants them.
@@ -279,6 +277,7 @@ void write_lease(JsonText& out, const service::LeaseAnswer& answer, const LeaseS
   const bool unbound = lease.state == model::LeaseState::granted && lease.bind_expires_at;
   write_time(out, "bind_expires_at",
              unbound ? std::optional{wall_of(*lease.bind_expires_at, how.now)} : std::nullopt);
+  write_usage(out, "usage", how.usage, how.now);
   if (how.injection != nullptr) write_injection(out, "inject", *how.injection);
 }
 
@@ -290,7 +289,7 @@ std::string_view gpu_state(const model::Gpu& gpu) {
 
 void write_gpu(JsonText& out, const service::GpuView& view, const GpuShown& how) {
   const auto shown = [&](const std::string& name) {
-    return how.owners ? std::optional<std::string_view>{name} : std::nullopt;
+    return how.onlooker.sees_all() ? std::optional<std::string_view>{name} : std::nullopt;
   };
   const bool used = !view.leases.empty() || !view.conflicts.empty();
   out.text("uuid", view.gpu.info.id.str());
@@ -310,7 +309,7 @@ void write_gpu(JsonText& out, const service::GpuView& view, const GpuShown& how)
       out.text("state", model::to_string(lease.state));
       out.text("mode", model::to_string(lease.request.mode));
       out.text("since", rfc3339(lease.granted_wall.value_or(lease.created_wall)));
-      if (!how.owners) return out.null("owner");
+      if (!how.onlooker.sees(lease)) return out.null("owner");
       write_owner(out, "owner", lease.request.owner);
     });
   });
@@ -331,19 +330,14 @@ void write_gpu(JsonText& out, const service::GpuView& view, const GpuShown& how)
       out.text("since", rfc3339(one.since));
     });
   });
-  write_load(out, "load", how.load);
+  write_load(out, "load", how.load, how.usage);
 }
 
 void write_holders(JsonText& out, std::span<const model::Lease> leases, const Indices& indices,
                    const Onlooker& onlooker) {
   std::int64_t hidden = 0;
   out.list("holders", leases, [&](const model::Lease& lease) {
-    const bool same_group = std::ranges::any_of(lease.request.groups, [&](const auto& group) {
-      return std::ranges::contains(onlooker.groups, group);
-    });
-    const bool shown = onlooker.admin || onlooker.show == config::ShowHolders::all ||
-                       (onlooker.show == config::ShowHolders::group && same_group);
-    if (!shown) {
+    if (!onlooker.sees(lease)) {
       hidden += static_cast<std::int64_t>(lease.gpus.size());
       return;
     }

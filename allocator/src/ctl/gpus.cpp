@@ -6,18 +6,9 @@
 #include "ctl/commands.hpp"
 #include "ctl/gpu_parts.hpp"
 #include "ctl/table.hpp"
+#include "ctl/usage_words.hpp"
 
 namespace gpuhub::ctl {
-namespace {
-
-std::string load(const boost::json::value& gpu) {
-  const auto& measured = member_at(gpu, "load");
-  if (!member_at(measured, "gpu_util").is_number()) return "-";
-  return std::format("{} %", number_at(measured, "gpu_util"));
-}
-
-}  // namespace
-
 int gpus(const Common& common) {
   const auto body = get_good(common.socket, "/v1/gpus");
   if (!body) return fail(body.error().message);
@@ -31,7 +22,7 @@ int gpus(const Common& common) {
                     text_at(gpu, "model"),
                     std::format("{} GiB", (number_at(gpu, "memory_mib") + 512) / 1024),
                     std::format("{}/{}", number_at(gpu, "used"), number_at(gpu, "slots")),
-                    load(gpu), gpu_state(gpu), gpu_holders(gpu)});
+                    load_words(member_at(gpu, "load")), gpu_state(gpu), gpu_holders(gpu)});
   }
   if (rows.empty()) {
     std::println("no GPUs");

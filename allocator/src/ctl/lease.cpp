@@ -6,6 +6,7 @@
 #include "ctl/commands.hpp"
 #include "ctl/problems.hpp"
 #include "ctl/table.hpp"
+#include "ctl/usage_words.hpp"
 #include "ctl/words.hpp"
 
 namespace gpuhub::ctl {
@@ -53,6 +54,9 @@ Fields fields_of(const boost::json::value& lease) {
     const std::string fault = text_at(gpu, "fault");
     add(rows, "gpu", std::format("{}: {}, {}{}", number_at(gpu, "index"), text_at(gpu, "uuid"),
                                  text_at(gpu, "model"), fault.empty() ? "" : "; faulty: " + fault));
+  }
+  for (auto& [name, words] : usage_lines(member_at(lease, "usage"))) {
+    add(rows, name, std::move(words));
   }
   add(rows, "mode", text_at(lease, "mode"));
   add(rows, "host", text_at(lease, "host"));

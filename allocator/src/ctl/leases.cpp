@@ -5,6 +5,7 @@
 #include "ctl/allocator.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/table.hpp"
+#include "ctl/usage_words.hpp"
 #include "ctl/words.hpp"
 
 namespace gpuhub::ctl {
@@ -30,6 +31,7 @@ Row row_of(const boost::json::value& lease) {
           gpu_indices(lease),
           text_at(lease, "mode"),
           lease_state(lease),
+          usage_words(member_at(lease, "usage")),
           container.empty() ? "-" : container.substr(0, 12),
           text_at(lease, "created_at")};
 }
@@ -50,7 +52,8 @@ int leases(const Common& common, bool all) {
     std::println("no leases");
     return 0;
   }
-  std::print("{}", table({"LEASE", "OWNER", "GPUS", "MODE", "STATE", "CONTAINER", "SINCE"}, rows));
+  const Row head{"LEASE", "OWNER", "GPUS", "MODE", "STATE", "USE", "CONTAINER", "SINCE"};
+  std::print("{}", table(head, rows));
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "api/api.hpp"
 #include "api/problem.hpp"
 #include "daemon/accounts.hpp"
+#include "daemon/held.hpp"
 #include "daemon/local_directory.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop_pace.hpp"
@@ -23,6 +24,7 @@
 #include "inventory/bounded.hpp"
 #include "inventory/nvml_inventory.hpp"
 #include "policy/least_used.hpp"
+#include "processes/proc_fs.hpp"
 #include "runtime/docker_engine.hpp"
 #include "service/service.hpp"
 #include "store/sqlite_store.hpp"
@@ -37,9 +39,9 @@ constexpr milliseconds stop_grace{5'000};
 constexpr milliseconds inventory_limit{10'000};
 constexpr model::Duration vanish_patience{60'000};
 
-std::int64_t steady_ms() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch()).count();
+std::int64_t steady_ms(
+    std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now()) {
+  return std::chrono::duration_cast<milliseconds>(at.time_since_epoch()).count();
 }
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<milliseconds>(
@@ -97,6 +99,7 @@ struct Daemon::Parts {
   std::unique_ptr<runtime::DockerEngine> engine;
   std::unique_ptr<service::Service> service;
   api::Facts facts;
+  std::optional<usage::Books> books;       // of use; set with an inventory that is measured
   std::shared_ptr<const inventory::CdiSpecs> cdi = std::make_shared<inventory::CdiSpecs>();
   Vanish vanish{vanish_patience};
   std::optional<std::string> trouble;      // of the inventory, as last logged
@@ -194,6 +197,11 @@ std::expected<void, Failure> Daemon::Parts::open_sockets() {
   auto places = sockets();
   if (!places) return std::unexpected{std::move(places.error())};
   facts.machine.choice = config.gpus.driver;
+  if (config.gpus.source != config::Source::listed) {
+    books.emplace(usage::Settings{.busy_percent = config.idle.busy_percent,
+                                  .sample_every = config.idle.sample_every});
+    facts.usage = &*books;
+  }
   facts.machine.cdi_name = [this](const model::GpuInfo& gpu) {
     return inventory::cdi_name(*cdi, gpu);
   };
@@ -248,6 +256,11 @@ void Daemon::Parts::pump_at_turn_end() {
 // What the watch saw, on the loop.
 void Daemon::Parts::see(Sight sight) {
   facts.loads = std::move(sight.loads);
+  if (sight.sample && books) {
+    const auto& ledger = service->ledger();
+    books->take(*sight.sample, held(ledger), watchers(ledger),
+                {clock_from + steady_ms(sight.sampled_at)});
+  }
   if (sight.cdi) {
     for (const std::string& warning : sight.cdi->warnings) {
       if (!std::ranges::contains(cdi->warnings, warning)) log(LogLevel::warning, warning);
@@ -312,9 +325,16 @@ std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Con
 int Daemon::run() {
   Parts& parts = *parts_;
   parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
+  auto processes = processes::make_proc_fs(parts.options.proc);
+  if (parts.books && !processes->of_host()) {
+    log(LogLevel::warning, "this is not the host's PID namespace: whose processes use a GPU cannot"
+                           " be told, so each GPU's whole load counts for every lease on it");
+  }
+  WatchTimes times;
+  times.load = parts.config.idle.sample_every;
   parts.watch = std::make_unique<MachineWatch>(
-      make_inventory(parts.config, parts.options),
-      std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}, WatchTimes{}, [&parts](Sight seen) {
+      make_inventory(parts.config, parts.options), std::move(processes),
+      std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}, times, [&parts](Sight seen) {
         parts.loop.post([&parts, sight = std::move(seen)]() mutable {
           parts.see(std::move(sight));
         });

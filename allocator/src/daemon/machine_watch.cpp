@@ -6,12 +6,16 @@
 #include <stop_token>
 #include <thread>
 
+#include "daemon/sampler.hpp"
+
 namespace gpuhub::daemon {
 
 using Steady = std::chrono::steady_clock;
 
 struct MachineWatch::State {
   std::unique_ptr<inventory::Inventory> inventory;
+  std::unique_ptr<processes::Processes> processes;
+  std::optional<Sampler> sampler;       // with an inventory
   std::vector<std::string> cdi_folders;
   WatchTimes times;
   std::function<void(Sight)> tell;
@@ -39,22 +43,20 @@ struct MachineWatch::State {
     }
   }
 
-  void measure() {
-    loads.clear();
-    for (const model::GpuId& gpu : known) {
-      if (auto load = inventory->load(gpu)) {
-        loads.emplace(gpu, *load);
-      } else {
-        // A GPU or the library is gone: look at all of it soon, not each time if it stays so.
-        refresh_at = std::min(refresh_at, refreshed_at + times.retry);
-      }
-    }
+  void measure(Sight& sight) {
+    if (!sampler) return;
+    auto taken = sampler->take(known);
+    // A GPU or the library is gone: look at all of it soon, not each time if it stays so.
+    if (!taken.complete) refresh_at = std::min(refresh_at, refreshed_at + times.retry);
+    loads = std::move(taken.loads);
+    sight.sample = std::move(taken.sample);
+    sight.sampled_at = Steady::now();
   }
 
   void look() {
     Sight sight;
     if (Steady::now() >= refresh_at) refresh(sight);
-    measure();
+    measure(sight);
     sight.loads = loads;
     sight.faults = faults(std::chrono::milliseconds{0});
     tell(std::move(sight));
@@ -97,10 +99,13 @@ struct MachineWatch::State {
 };
 
 MachineWatch::MachineWatch(std::unique_ptr<inventory::Inventory> inventory,
+                           std::unique_ptr<processes::Processes> processes,
                            std::vector<std::string> cdi_folders, WatchTimes times,
                            std::function<void(Sight)> tell)
     : state_(std::make_unique<State>()) {
   state_->inventory = std::move(inventory);
+  state_->processes = std::move(processes);
+  if (state_->inventory) state_->sampler.emplace(*state_->inventory, *state_->processes);
   state_->cdi_folders = std::move(cdi_folders);
   state_->times = times;
   state_->tell = std::move(tell);

@@ -1,5 +1,6 @@
 // Looks at the machine on a thread of its own, because a driver may take its time: which GPUs there
-// are, what they are doing, what went wrong with them, and what CDI specs call them. Between two
+// are, what they and each process on them are doing, what went wrong with them, and what CDI specs
+// call them. Between two
 // looks it waits for faults, where the inventory can. Tells the loop; decides nothing.
 #pragma once
 
@@ -15,6 +16,8 @@
 #include "inventory/cdi.hpp"
 #include "inventory/inventory.hpp"
 #include "model/gpu.hpp"
+#include "processes/processes.hpp"
+#include "usage/sample.hpp"
 
 namespace gpuhub::daemon {
 
@@ -22,6 +25,8 @@ struct Sight {
   // nullopt: not looked at this time (between two refreshes, or a listed inventory).
   std::optional<std::expected<std::vector<model::GpuInfo>, std::string>> gpus;
   std::map<model::GpuId, model::GpuLoad> loads;  // as last measured, of all that could be
+  std::optional<usage::Sample> sample;           // nullopt: not measured this time
+  std::chrono::steady_clock::time_point sampled_at;  // when all of it had been measured
   // What went wrong since the last sight; of GPUs that a sight has shown. Kinds xid and lost: one
   // that vanished is missing from `gpus`.
   inventory::Faults faults;
@@ -38,9 +43,11 @@ struct WatchTimes {
 
 class MachineWatch {
  public:
-  // `inventory` null: the GPUs are listed, only CDI specs are read. `tell` is called on the watch's
+  // `inventory` null: the GPUs are listed, only CDI specs are read; `processes`, which may be null
+  // then, says whose processes use them. `tell` is called on the watch's
   // thread, first at once.
   MachineWatch(std::unique_ptr<inventory::Inventory> inventory,
+               std::unique_ptr<processes::Processes> processes,
                std::vector<std::string> cdi_folders, WatchTimes times,
                std::function<void(Sight)> tell);
   ~MachineWatch();  // waits for the look under way (bounded by the inventory)

@@ -43,6 +43,7 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--local-gid", o.local_gid, "the group whose members may use it")
       ->envname("GPUHUB_LOCAL_GID");
+  app.add_option("--proc", o.proc, "where the host's processes are seen")->capture_default_str();
   app.add_option("--passwd", o.passwd, "the host's accounts")->capture_default_str();
   try {
     app.parse(argc, argv);

@@ -27,6 +27,7 @@ struct Options {
   std::string hub_socket = "/run/gpuhub/hub/allocator.sock";
   std::string local_socket = "/run/gpuhub/local/allocator.sock";  // if [local] is enabled
   std::optional<unsigned> local_gid;       // whose members may use it
+  std::string proc = "/proc";              // where the host's processes are seen
   std::string passwd = "/host/etc/passwd";  // the host's accounts, for the local socket
 };
 

@@ -43,6 +43,9 @@ class Bounded final : public Inventory {
   std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
     return run(limit_, [gpu](Inventory& inside) { return inside.load(gpu); });
   }
+  std::expected<model::GpuActivity, Error> activity(const model::GpuId& gpu) override {
+    return run(limit_, [gpu](Inventory& inside) { return inside.activity(gpu); });
+  }
   std::expected<Faults, Error> faults(milliseconds wait) override {
     return run(limit_ + wait, [wait](Inventory& inside) { return inside.faults(wait); });
   }

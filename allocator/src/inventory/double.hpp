@@ -1,6 +1,7 @@
 // The inventory for tests: says what the test set. Any thread.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -24,6 +25,10 @@ class InventoryDouble final : public Inventory {
     const std::scoped_lock lock(mutex_);
     loads_.insert_or_assign(gpu, load);
   }
+  void set_activity(const model::GpuId& gpu, model::GpuActivity activity) {
+    const std::scoped_lock lock(mutex_);
+    activities_.insert_or_assign(gpu, std::move(activity));
+  }
   // Told once, by the next faults(), which wakes if it waits.
   void raise(const model::GpuId& gpu, model::GpuFault fault) {
     const std::scoped_lock lock(mutex_);
@@ -42,15 +47,10 @@ class InventoryDouble final : public Inventory {
     return gpus_;
   }
   std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
-    const std::scoped_lock lock(mutex_);
-    if (error_) return std::unexpected(*error_);
-    for (const auto& known : gpus_) {
-      if (known.id != gpu) continue;
-      const auto found = loads_.find(gpu);
-      return found == loads_.end() ? model::GpuLoad{} : found->second;
-    }
-    return std::unexpected(
-        Error{.kind = ErrorKind::failed, .message = "no GPU " + gpu.str()});
+    return said(loads_, gpu);
+  }
+  std::expected<model::GpuActivity, Error> activity(const model::GpuId& gpu) override {
+    return said(activities_, gpu);
   }
   std::expected<Faults, Error> faults(std::chrono::milliseconds wait) override {
     std::unique_lock lock(mutex_);
@@ -60,10 +60,24 @@ class InventoryDouble final : public Inventory {
   }
 
  private:
+  template <typename Told>
+  std::expected<Told, Error> said(const std::map<model::GpuId, Told>& from,
+                                  const model::GpuId& gpu) {
+    const std::scoped_lock lock(mutex_);
+    if (error_) return std::unexpected(*error_);
+    if (!std::ranges::contains(gpus_, gpu, &model::GpuInfo::id)) {
+      return std::unexpected(
+          Error{.kind = ErrorKind::failed, .message = "no GPU " + gpu.str()});
+    }
+    const auto found = from.find(gpu);
+    return found == from.end() ? Told{} : found->second;
+  }
+
   std::mutex mutex_;
   std::condition_variable raised_;
   std::vector<model::GpuInfo> gpus_;
   std::map<model::GpuId, model::GpuLoad> loads_;
+  std::map<model::GpuId, model::GpuActivity> activities_;
   Faults faults_;
   std::optional<Error> error_;
 };

@@ -1,4 +1,5 @@
-// Port: which GPUs exist on this host. Adapters: NVML, listed; double for tests beside them.
+// Port: which GPUs exist on this host, and what they do. Adapters: NVML, listed; double for tests
+// beside them.
 // Called from one thread at a time. Calls may take as long as the driver takes: the daemon calls
 // them off the loop's thread.
 #pragma once
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "model/gpu.hpp"
+#include "model/gpu_activity.hpp"
 
 namespace gpuhub::inventory {
 
@@ -34,6 +36,9 @@ class Inventory {
   // The load of one GPU now; nullopt fields where the source cannot tell. Error: unknown id or the
   // library failed.
   virtual std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) = 0;
+  // What runs on one GPU now, and what each process did since the last call for this GPU. Error: as
+  // load().
+  virtual std::expected<model::GpuActivity, Error> activity(const model::GpuId& gpu) = 0;
   // What went wrong with GPUs since the last call: kinds xid and lost, of GPUs that gpus() has
   // shown (one that vanished is missing from gpus(), which is the reader's to see). A lost GPU is
   // told again, at most once for each look at it (gpus() or load()) while it stays lost. Without

@@ -15,17 +15,24 @@ class ListedInventory final : public Inventory {
   std::expected<std::vector<model::GpuInfo>, Error> gpus() override { return gpus_; }
 
   std::expected<model::GpuLoad, Error> load(const model::GpuId& gpu) override {
-    if (std::ranges::find(gpus_, gpu, &model::GpuInfo::id) == gpus_.end()) {
-      return std::unexpected(
-          Error{.kind = ErrorKind::failed, .message = gpu.str() + " is not listed"});
-    }
-    return model::GpuLoad{};
+    return known<model::GpuLoad>(gpu);
+  }
+  std::expected<model::GpuActivity, Error> activity(const model::GpuId& gpu) override {
+    return known<model::GpuActivity>(gpu);
   }
   std::expected<Faults, Error> faults(std::chrono::milliseconds /*wait*/) override {
     return Faults{};
   }
 
  private:
+  // What is told of a GPU of the list: nothing.
+  template <typename Told>
+  std::expected<Told, Error> known(const model::GpuId& gpu) const {
+    if (std::ranges::contains(gpus_, gpu, &model::GpuInfo::id)) return Told{};
+    return std::unexpected(
+        Error{.kind = ErrorKind::failed, .message = gpu.str() + " is not listed"});
+  }
+
   std::vector<model::GpuInfo> gpus_;
 };
 

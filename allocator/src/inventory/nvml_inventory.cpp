@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "inventory/nvml_activity.hpp"
 #include "inventory/nvml_events.hpp"
 #include "inventory/nvml_library.hpp"
 #include "inventory/nvml_reading.hpp"
@@ -33,6 +34,7 @@ class NvmlInventory final : public Inventory {
 
   std::expected<std::vector<GpuInfo>, Error> gpus() override;
   std::expected<GpuLoad, Error> load(const GpuId& gpu) override;
+  std::expected<model::GpuActivity, Error> activity(const GpuId& gpu) override;
   std::expected<Faults, Error> faults(milliseconds wait) override;
 
  private:
@@ -62,6 +64,7 @@ class NvmlInventory final : public Inventory {
   steady_clock::time_point opened_at_;
   milliseconds reopen_wait_;  // at least so long from one begin to the next
   NvmlRoster roster_;
+  NvmlActivity activity_;
   std::unique_ptr<NvmlEvents> events_;  // null: nothing can be heard
   std::vector<void*> listens_to_;       // the devices that were asked to tell
   Faults heard_;
@@ -101,6 +104,18 @@ std::expected<GpuLoad, Error> NvmlInventory::load(const GpuId& gpu) {
   const auto memory = noting(gpu, library_->memory(*device));
   if (memory) load.memory_used = used_memory(*memory);
   return load;
+}
+
+std::expected<model::GpuActivity, Error> NvmlInventory::activity(const GpuId& gpu) {
+  if (auto opened = open(); !opened) return std::unexpected(opened.error());
+  const auto device = handle(gpu);
+  if (!device) return fail(gpu.str() + ": " + device.error());
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(wall).count();
+  auto read = noting(gpu, activity_.read(*library_, *device, gpu,
+                                         static_cast<std::uint64_t>(now_us)));
+  if (!read) return fail(gpu.str() + ": " + read.error().message);
+  return *std::move(read);
 }
 
 std::expected<Faults, Error> NvmlInventory::faults(milliseconds wait) {

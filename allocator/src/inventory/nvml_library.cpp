@@ -1,50 +1,15 @@
 #include "inventory/nvml_library.hpp"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <format>
 #include <span>
 #include <utility>
 
+#include "inventory/nvml_functions.hpp"
+
 namespace gpuhub::inventory {
 namespace {
-
-// The few of NVML's declarations that are used, laid out as in NVIDIA's nvml.h.
-constexpr int kNotSupported = 3;
-constexpr int kNotFound = 6;
-constexpr int kDriverNotLoaded = 9;
-constexpr int kTimeout = 10;
-constexpr int kFunctionNotFound = 13;
-constexpr int kGpuIsLost = 15;
-constexpr int kResetRequired = 16;
-constexpr int kVersionMismatch = 18;
-constexpr int kUnknown = 999;
-
-struct Memory {
-  unsigned long long total, free, used;
-};
-struct MemoryV2 {
-  unsigned version;
-  unsigned long long total, reserved, free, used;
-};
-constexpr unsigned kMemoryV2 = sizeof(MemoryV2) | (2U << 24U);
-struct Pci {
-  char bus_legacy[16];
-  unsigned domain, bus, device, device_id, subsystem_id;
-  char bus_id[32];
-};
-struct Utilization {
-  unsigned gpu, memory;
-};
-// The first version of the wait fills the first three only.
-struct EventData {
-  void* device;
-  unsigned long long type, data;
-  unsigned gpu_instance, compute_instance;
-};
 
 // A text of a library that may have forgotten the end mark.
 std::string text_of(std::span<const char> buffer) {
@@ -100,63 +65,6 @@ std::string clean_text(std::string_view text, std::size_t max) {
   }
   return clean;
 }
-
-// Null: an optional function that this version of the library does not have.
-struct NvmlLibrary::Functions {
-  int (*init)() = nullptr;
-  int (*shutdown)() = nullptr;
-  int (*count)(unsigned*) = nullptr;
-  int (*by_index)(unsigned, void**) = nullptr;
-  int (*by_uuid)(const char*, void**) = nullptr;
-  int (*uuid)(void*, char*, unsigned) = nullptr;
-  int (*name)(void*, char*, unsigned) = nullptr;
-  int (*memory)(void*, Memory*) = nullptr;
-  const char* (*error_string)(int) = nullptr;
-  int (*memory_v2)(void*, MemoryV2*) = nullptr;
-  int (*minor)(void*, unsigned*) = nullptr;
-  int (*pci)(void*, Pci*) = nullptr;
-  int (*utilization)(void*, Utilization*) = nullptr;
-  int (*by_pci)(const char*, void**) = nullptr;
-  int (*event_set_create)(void**) = nullptr;
-  int (*event_set_free)(void*) = nullptr;
-  int (*event_set_wait)(void*, EventData*, unsigned) = nullptr;
-  int (*supported_events)(void*, unsigned long long*) = nullptr;
-  int (*register_events)(void*, unsigned long long, void*) = nullptr;
-
-  // The name of the first required function that is missing; empty: all are there.
-  std::string look_up(void* library) {
-    std::string missing;
-    const auto find = [&](const char* symbol, auto& into, bool required) {
-      into = reinterpret_cast<std::remove_reference_t<decltype(into)>>(::dlsym(library, symbol));
-      if (into == nullptr && required && missing.empty()) missing = symbol;
-    };
-    find("nvmlInit_v2", init, true);
-    find("nvmlShutdown", shutdown, true);
-    find("nvmlDeviceGetCount_v2", count, true);
-    find("nvmlDeviceGetHandleByIndex_v2", by_index, true);
-    find("nvmlDeviceGetHandleByUUID", by_uuid, true);
-    find("nvmlDeviceGetUUID", uuid, true);
-    find("nvmlDeviceGetName", name, true);
-    find("nvmlDeviceGetMemoryInfo", memory, true);
-    find("nvmlErrorString", error_string, false);
-    find("nvmlDeviceGetMemoryInfo_v2", memory_v2, false);
-    find("nvmlDeviceGetMinorNumber", minor, false);
-    find("nvmlDeviceGetPciInfo_v3", pci, false);
-    find("nvmlDeviceGetUtilizationRates", utilization, false);
-    find("nvmlDeviceGetHandleByPciBusId_v2", by_pci, false);
-    find("nvmlEventSetCreate", event_set_create, false);
-    find("nvmlEventSetFree", event_set_free, false);
-    find("nvmlEventSetWait_v2", event_set_wait, false);
-    if (event_set_wait == nullptr) find("nvmlEventSetWait", event_set_wait, false);
-    find("nvmlDeviceGetSupportedEventTypes", supported_events, false);
-    find("nvmlDeviceRegisterEvents", register_events, false);
-    return missing;
-  }
-  bool has_events() const {
-    return event_set_create != nullptr && event_set_free != nullptr && event_set_wait != nullptr &&
-           supported_events != nullptr && register_events != nullptr;
-  }
-};
 
 NvmlLibrary::NvmlLibrary(void* handle, std::unique_ptr<Functions> functions)
     : handle_(handle), functions_(std::move(functions)) {}

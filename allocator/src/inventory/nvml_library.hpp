@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "inventory/inventory.hpp"
 
@@ -39,6 +40,17 @@ struct NvmlMemory {
 struct NvmlUtilization {
   unsigned gpu_percent = 0;
   unsigned memory_percent = 0;
+};
+// A process that has a context on the GPU.
+struct NvmlProcess {
+  std::uint32_t pid = 0;
+  std::optional<std::uint64_t> memory_bytes{};  // nullopt: NVML has no value
+  std::optional<std::uint32_t> instance{};      // of the GPU, where it is split
+};
+struct NvmlProcessSample {
+  std::uint32_t pid = 0;
+  std::uint64_t stamp_us = 0;  // since 1970
+  unsigned sm_percent = 0;     // as told: may be what cannot be
 };
 struct NvmlEvent {
   void* device = nullptr;  // as NVML gave it: only to be compared
@@ -70,6 +82,12 @@ class NvmlLibrary {
   NvmlResult<unsigned> minor(Device device) const;
   NvmlResult<std::string> pci_bus(Device device) const;
   NvmlResult<NvmlUtilization> utilization(Device device) const;
+  NvmlResult<bool> mig(Device device) const;  // is it split into instances?
+  // At most model::gpu_processes_max; more, or a count beyond the room given, is an error.
+  NvmlResult<std::vector<NvmlProcess>> processes(Device device, model::ProcessKind kind) const;
+  // The newest sample of each process after that time; empty: none did anything since.
+  NvmlResult<std::vector<NvmlProcessSample>> process_samples(Device device,
+                                                             std::uint64_t since_us) const;
 
   using EventSet = void*;
   NvmlResult<EventSet> create_event_set() const;

@@ -158,9 +158,13 @@ void apply(const LoadChange& change, Load& load) {
   load.mem_util = change.mem_util.value_or(load.mem_util);
   load.memory_used_mib = change.memory_used_mib.value_or(load.memory_used_mib);
   load.lost = change.lost.value_or(load.lost);
+  load.quirks = change.quirks.value_or(load.quirks);
+  const auto end = [&](unsigned pid) {
+    std::erase_if(load.processes, [&](const Process& process) { return process.pid == pid; });
+  };
+  if (change.end_process) end(*change.end_process);
   if (!change.add_process) return;
-  std::erase_if(load.processes,
-                [&](const Process& process) { return process.pid == change.add_process->pid; });
+  end(change.add_process->pid);
   load.processes.push_back(*change.add_process);
 }
 
@@ -294,11 +298,17 @@ std::expected<std::string, std::string> show_folder(const std::string& folder) {
   for (const auto& gpu : machine->gpus) {
     const auto found = loads->find(gpu.uuid);
     const auto load = found == loads->end() ? Load{} : found->second;
-    out += std::format("{:2} {} {:10} {} gpu {:3} % mem {:3} % {:6} of {} MiB, {} processes{}{}\n",
+    out += std::format("{:2} {} {:10} {} gpu {:3} % mem {:3} % {:6} of {} MiB, {} processes{}{}",
                        gpu.minor, gpu.uuid, gpu.model->key, to_string(gpu.pci), load.gpu_util,
                        load.mem_util, load.memory_used_mib, gpu.model->memory_mib,
                        load.processes.size(), load.lost ? ", lost" : "",
                        load.unplugged ? ", unplugged" : "");
+    for (const auto quirk : quirk_names(load.quirks)) out += std::format(", {}", quirk);
+    out += '\n';
+    for (const auto& process : load.processes) {
+      out += std::format("   process {}: {} % {} MiB\n", process.pid, process.gpu_util,
+                         process.memory_mib);
+    }
   }
   return out;
 }

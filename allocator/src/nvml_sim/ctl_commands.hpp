@@ -41,6 +41,8 @@ struct LoadChange {
   std::optional<std::uint64_t> memory_used_mib{};
   std::optional<bool> lost{};
   std::optional<Process> add_process{};  // replaces the one with the same pid
+  std::optional<unsigned> end_process{};  // its pid; no effect if there is none
+  std::optional<Quirks> quirks{};         // these and no other
   bool clear = false;  // to idle and not lost, before the rest is applied; a plug stays as it is
 };
 

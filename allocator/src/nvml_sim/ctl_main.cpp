@@ -5,6 +5,8 @@
 #include <iterator>
 #include <map>
 #include <print>
+#include <string>
+#include <vector>
 
 #include "nvml_sim/ctl_commands.hpp"
 
@@ -24,8 +26,8 @@ struct Options {
   bool no_nodes = false;
   std::string gpu;
   LoadChange load;
-  unsigned pid = 0;
-  std::uint64_t process_mib = 0;
+  Process process;
+  std::vector<std::string> quirks;
   std::uint64_t xid = 0;
   unsigned times = 1;
   int init_code = 0;
@@ -53,8 +55,23 @@ CLI::App* add_load(CLI::App& app, Options& options) {
   load->add_option("--mem-util", options.load.mem_util, "percent")->check(percent);
   load->add_option("--memory-mib", options.load.memory_used_mib, "memory in use");
   load->add_option("--lost", options.load.lost, "true: the GPU has fallen off the bus");
-  auto* pid = load->add_option("--pid", options.pid, "add a compute process");
-  load->add_option("--process-mib", options.process_mib, "its memory")->needs(pid);
+  auto* pid = load->add_option("--pid", options.process.pid,
+                               "add a process, or change it; of the host, as ps shows it there");
+  load->add_option("--process-mib", options.process.memory_mib, "its memory")->needs(pid);
+  load->add_option("--process-util", options.process.gpu_util, "what it does, percent")
+      ->needs(pid)
+      ->check(percent);
+  const std::map<std::string, ProcessKind> kinds{{"compute", ProcessKind::compute},
+                                                 {"graphics", ProcessKind::graphics},
+                                                 {"mps", ProcessKind::mps}};
+  load->add_option("--process-kind", options.process.kind, "compute, graphics or mps")
+      ->needs(pid)
+      ->transform(CLI::CheckedTransformer(kinds));
+  load->add_option("--end-pid", options.load.end_process, "take a process off");
+  load->add_option("--quirks", options.quirks,
+                   "how the library behaves, and no other way: mig, hangs, lies, no_rates, "
+                   "no_processes, no_process_util; or none")
+      ->delimiter(',');
   load->add_flag("--clear", options.load.clear, "begin from idle, without processes");
   return load;
 }
@@ -105,8 +122,12 @@ int run_init(const Options& options) {
 }
 
 int run_load(Options& options) {
-  if (options.pid != 0) {
-    options.load.add_process = Process{.pid = options.pid, .memory_mib = options.process_mib};
+  if (options.process.pid != 0) options.load.add_process = options.process;
+  if (!options.quirks.empty()) {
+    std::erase(options.quirks, "none");
+    const auto quirks = parse_quirks(options.quirks);
+    if (!quirks) return fail("--quirks " + quirks.error());
+    options.load.quirks = *quirks;
   }
   const auto done = change_load(options.folder, options.gpu, options.load);
   return done ? 0 : fail(done.error());

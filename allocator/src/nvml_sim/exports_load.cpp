@@ -1,6 +1,8 @@
 // NVML's calls about what a GPU is doing: memory, utilisation, processes.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <thread>
 #include <vector>
 
 #include "nvml_sim/exports.hpp"
@@ -11,6 +13,20 @@ namespace {
 
 constexpr unsigned long long kMib = 1024ULL * 1024ULL;
 constexpr unsigned kSamplePeriodUs = 167000;
+constexpr unsigned kAnyInstance = 1;  // of a GPU that is split: no instances are simulated
+constexpr unsigned kNonsense = 0xfffffff0U;
+constexpr auto kHangPause = std::chrono::milliseconds(10);
+
+// For calls about utilisation and processes: waits while the GPU hangs.
+template <typename Then>
+nvmlReturn_t with_load(nvmlDevice_t device, Then then) noexcept {
+  while (true) {
+    const auto view = engine().view(device);
+    if (!view) return view.error();
+    if (!view->load.quirks.hangs) return then(*view);
+    std::this_thread::sleep_for(kHangPause);
+  }
+}
 
 struct Memory {
   unsigned long long total;
@@ -34,28 +50,35 @@ std::vector<Process> processes_of(const View& view, ProcessKind kind) {
   return found;
 }
 
-void fill(const Process& from, nvmlProcessInfo_v1_t& to) {
-  to = {.pid = from.pid, .usedGpuMemory = from.memory_mib * kMib};
+// NVML has no value for the memory of some processes: then all bits are set.
+unsigned long long memory_of(const Process& process, const Quirks& quirks) {
+  return quirks.lies ? ~0ULL : process.memory_mib * kMib;
 }
 
-void fill(const Process& from, nvmlProcessInfo_t& to) {
+void fill(const Process& from, const Quirks& quirks, nvmlProcessInfo_v1_t& to) {
+  to = {.pid = from.pid, .usedGpuMemory = memory_of(from, quirks)};
+}
+
+void fill(const Process& from, const Quirks& quirks, nvmlProcessInfo_t& to) {
+  const auto instance = quirks.mig ? kAnyInstance : kNoInstance;
   to = {.pid = from.pid,
-        .usedGpuMemory = from.memory_mib * kMib,
-        .gpuInstanceId = kNoInstance,
-        .computeInstanceId = kNoInstance};
+        .usedGpuMemory = memory_of(from, quirks),
+        .gpuInstanceId = instance,
+        .computeInstanceId = instance};
 }
 
 // NVML's way with lists: *count is the room there is; it becomes the number there are, with
 // kInsufficientSize when the room was too small and there are any.
 template <typename Info>
 nvmlReturn_t give_processes(nvmlDevice_t device, ProcessKind kind, unsigned* count, Info* infos) {
-  return with_gpu(device, [&](const View& view) -> nvmlReturn_t {
+  return with_load(device, [&](const View& view) -> nvmlReturn_t {
     if (count == nullptr || (*count > 0 && infos == nullptr)) return kInvalidArgument;
+    if (view.load.quirks.no_processes) return kNotSupported;
     const auto found = processes_of(view, kind);
     const auto room = *count;
     *count = static_cast<unsigned>(found.size());
     if (found.size() > room) return kInsufficientSize;
-    for (std::size_t i = 0; i < found.size(); ++i) fill(found[i], infos[i]);
+    for (std::size_t i = 0; i < found.size(); ++i) fill(found[i], view.load.quirks, infos[i]);
     return kSuccess;
   });
 }
@@ -108,8 +131,12 @@ NVML_EXPORT nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t* m
 }
 
 NVML_EXPORT nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t* rates) noexcept {
-  return give(device, rates, [](const View& view) {
-    return nvmlUtilization_t{.gpu = view.load.gpu_util, .memory = view.load.mem_util};
+  return with_load(device, [&](const View& view) -> nvmlReturn_t {
+    if (rates == nullptr) return kInvalidArgument;
+    const auto& quirks = view.load.quirks;
+    if (quirks.no_rates || quirks.mig) return kNotSupported;
+    *rates = {.gpu = quirks.lies ? kNonsense : view.load.gpu_util, .memory = view.load.mem_util};
+    return kSuccess;
   });
 }
 
@@ -140,22 +167,25 @@ PROCESS_LISTS(graphics, nvmlDeviceGetGraphicsRunningProcesses)
 PROCESS_LISTS(mps, nvmlDeviceGetMPSComputeRunningProcesses)
 #undef PROCESS_LISTS
 
-// Samples are of now, always: `since` in the future means none.
+// There is a sample of each process for each period, of its end. Only what is newer than `since`
+// is told; without anything newer, or without processes, nothing is found.
 NVML_EXPORT nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
                                             nvmlProcessUtilizationSample_t* samples,
                                             unsigned* count, unsigned long long since) noexcept {
-  return with_gpu(device, [&](const View& view) -> nvmlReturn_t {
+  return with_load(device, [&](const View& view) -> nvmlReturn_t {
     if (count == nullptr) return kInvalidArgument;
-    const auto now = now_us();
+    const auto& quirks = view.load.quirks;
+    if (quirks.no_process_util || quirks.mig) return kNotSupported;
+    const auto stamp = now_us() / kSamplePeriodUs * kSamplePeriodUs;
     const auto& all = view.load.processes;
-    if (all.empty() || since > now) return kNotFound;
+    if (all.empty() || since >= stamp) return kNotFound;
     const auto room = samples == nullptr ? 0U : *count;
     *count = static_cast<unsigned>(all.size());
     if (all.size() > room) return kInsufficientSize;
     for (std::size_t i = 0; i < all.size(); ++i) {
       samples[i] = {.pid = all[i].pid,
-                    .timeStamp = now,
-                    .smUtil = all[i].gpu_util,
+                    .timeStamp = stamp,
+                    .smUtil = quirks.lies ? kNonsense : all[i].gpu_util,
                     .memUtil = 0,
                     .encUtil = 0,
                     .decUtil = 0};

@@ -60,17 +60,6 @@ nvmlReturn_t give_fan(nvmlDevice_t device, unsigned fan, unsigned* percent) {
   });
 }
 
-nvmlReturn_t give_pair(nvmlDevice_t device, bool Model::* has, unsigned* current,
-                       unsigned* pending, unsigned value) {
-  return with_gpu(device, [&](const View& view) -> nvmlReturn_t {
-    if (current == nullptr || pending == nullptr) return kInvalidArgument;
-    if (!(view.model.*has)) return kNotSupported;
-    *current = value;
-    *pending = value;
-    return kSuccess;
-  });
-}
-
 nvmlReturn_t field_value(const View& view, unsigned field, unsigned& value) {
   switch (field) {
     case kEccCurrent: value = view.model.ecc ? 1 : 0; return kSuccess;
@@ -254,7 +243,12 @@ NVML_EXPORT nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, unsigned type, unsi
 
 NVML_EXPORT nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned* current,
                                  unsigned* pending) noexcept {
-  return give_pair(device, &Model::mig, current, pending, 0);
+  return with_gpu(device, [&](const View& view) -> nvmlReturn_t {
+    if (current == nullptr || pending == nullptr) return kInvalidArgument;
+    if (!view.model.mig) return kNotSupported;
+    *current = *pending = view.load.quirks.mig ? 1 : 0;
+    return kSuccess;
+  });
 }
 NVML_EXPORT nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned* count) noexcept {
   return give(device, count, [](const View& view) { return view.model.mig ? 7 : 0; });

@@ -1,6 +1,7 @@
 #include "nvml_sim/machine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 #include <charconv>
 #include <format>
@@ -69,6 +70,27 @@ void require_distinct(const Machine& machine, std::string& error) {
   }
 }
 
+constexpr std::array<std::pair<string_view, bool Quirks::*>, 6> kQuirks{{
+    {"mig", &Quirks::mig},
+    {"hangs", &Quirks::hangs},
+    {"lies", &Quirks::lies},
+    {"no_rates", &Quirks::no_rates},
+    {"no_processes", &Quirks::no_processes},
+    {"no_process_util", &Quirks::no_process_util},
+}};
+
+Quirks read_quirks(JsonReader& from) {
+  const auto* list = from.list("quirks", kQuirks.size(), false);
+  if (list == nullptr) return {};
+  std::vector<std::string> names;
+  for (const auto& name : *list) {
+    names.emplace_back(name.is_string() ? string_view(name.get_string()).substr(0, 64) : "");
+  }
+  const auto quirks = parse_quirks(names);
+  if (!quirks) from.fail("quirks", quirks.error());
+  return quirks.value_or(Quirks{});
+}
+
 Process read_process(const json::value& value, const std::string& where, std::string& error) {
   JsonReader from(value, where, error);
   from.only({"pid", "memory_mib", "gpu_util", "kind"});
@@ -90,7 +112,7 @@ Process read_process(const json::value& value, const std::string& where, std::st
 Load read_load(const json::value& value, const std::string& where, std::string& error) {
   JsonReader from(value, where, error);
   from.only({"gpu_util", "mem_util", "encoder_util", "decoder_util", "memory_used_mib", "lost",
-             "unplugged", "plugged", "processes"});
+             "unplugged", "plugged", "processes", "quirks"});
   Load load;
   load.gpu_util = static_cast<unsigned>(from.number("gpu_util", kPercent, false));
   load.mem_util = static_cast<unsigned>(from.number("mem_util", kPercent, false));
@@ -100,6 +122,7 @@ Load read_load(const json::value& value, const std::string& where, std::string& 
   load.lost = from.flag("lost");
   load.unplugged = from.flag("unplugged");
   load.plugged = static_cast<unsigned>(from.number("plugged", kPluggedMax, false));
+  load.quirks = read_quirks(from);
   if (const auto* processes = from.list("processes", kMaxProcesses, false)) {
     for (const auto& process : *processes) {
       const auto at = std::format("{}.processes[{}]", where, load.processes.size());
@@ -115,6 +138,14 @@ std::string plugs_json(const Load& load) {
   if (load.unplugged) out += "\"unplugged\":true,";
   if (load.plugged > 0) out += std::format("\"plugged\":{},", load.plugged);
   return out;
+}
+
+std::string quirks_json(const Quirks& quirks) {
+  std::string out;
+  for (const auto name : quirk_names(quirks)) {
+    out += std::format("{}\"{}\"", out.empty() ? "" : ",", name);
+  }
+  return out.empty() ? out : std::format("\"quirks\":[{}],", out);
 }
 
 string_view kind_name(ProcessKind kind) {
@@ -137,6 +168,28 @@ std::string processes_json(const std::vector<Process>& processes) {
 }
 
 }  // namespace
+
+std::expected<Quirks, std::string> parse_quirks(std::span<const std::string> names) {
+  Quirks out;
+  for (const string_view name : names) {
+    const auto found = std::ranges::find(kQuirks, name, &decltype(kQuirks)::value_type::first);
+    if (found == kQuirks.end()) {
+      std::string known;
+      for (const auto& [each, member] : kQuirks) known += std::format(" {}", each);
+      return std::unexpected("must be some of:" + known);
+    }
+    out.*found->second = true;
+  }
+  return out;
+}
+
+std::vector<string_view> quirk_names(const Quirks& quirks) {
+  std::vector<string_view> out;
+  for (const auto& [name, member] : kQuirks) {
+    if (quirks.*member) out.push_back(name);
+  }
+  return out;
+}
 
 bool is_gpu_uuid(string_view text) {
   if (text.size() != 40 || !text.starts_with("GPU-")) return false;
@@ -214,9 +267,10 @@ std::string to_json(const Loads& loads) {
   for (const auto& [uuid, load] : loads) {
     out += std::format(
         "{}\n\"{}\":{{\"gpu_util\":{},\"mem_util\":{},\"encoder_util\":{},\"decoder_util\":{},"
-        "\"memory_used_mib\":{},\"lost\":{},{}\"processes\":[{}]}}",
+        "\"memory_used_mib\":{},\"lost\":{},{}{}\"processes\":[{}]}}",
         out.empty() ? "" : ",", uuid, load.gpu_util, load.mem_util, load.encoder_util,
         load.decoder_util, load.memory_used_mib, load.lost, plugs_json(load),
+        quirks_json(load.quirks),
         processes_json(load.processes));
   }
   return "{" + out + "\n}\n";

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,17 @@ struct Process {
   ProcessKind kind = ProcessKind::compute;
 };
 
+// How the library answers about a GPU's load, beside telling it.
+struct Quirks {
+  bool mig = false;              // split into instances: no utilisation is told
+  bool hangs = false;            // calls about utilisation and processes return when this ends
+  bool lies = false;             // they tell what cannot be
+  bool no_rates = false;         // not supported: utilisation of the GPU
+  bool no_processes = false;     //   the lists of processes
+  bool no_process_util = false;  //   utilisation of each process
+  bool operator==(const Quirks&) const = default;
+};
+
 struct Load {
   unsigned gpu_util = 0;  // percent, as all four
   unsigned mem_util = 0;
@@ -58,9 +70,14 @@ struct Load {
   bool unplugged = false;  // not in the machine: lost to who is initialised, absent after an init
   unsigned plugged = 0;    // how often it was put back: handles from before stay lost
   std::vector<Process> processes{};
+  Quirks quirks{};
 };
 
 using Loads = std::map<std::string, Load, std::less<>>;  // by uuid; absent: idle
+
+// The quirks of these names, as the members are called.
+[[nodiscard]] std::expected<Quirks, std::string> parse_quirks(std::span<const std::string> names);
+[[nodiscard]] std::vector<std::string_view> quirk_names(const Quirks& quirks);
 
 // "GPU-" and a UUID in small letters.
 [[nodiscard]] bool is_gpu_uuid(std::string_view text);

@@ -54,6 +54,15 @@ void JsonText::append_number(std::int64_t value) {
   text_.append(digits.begin(), std::to_chars(digits.begin(), digits.end(), value).ptr);
 }
 
+void JsonText::ratio(const JsonKey& key, double value) {
+  auto digits = std::format("{:.3f}", value);
+  while (digits.ends_with("00") || (digits.ends_with('0') && digits.at(digits.size() - 2) != '.')) {
+    digits.pop_back();
+  }
+  name(key);
+  text_ += digits;
+}
+
 void JsonText::append_text(std::string_view value) {
   text_ += '"';
   while (true) {

@@ -39,6 +39,7 @@ class JsonText {
   void text(const JsonKey& key, std::string_view value);
   void member(std::string_view key, std::string_view value);  // a key that is not ours
   void number(const JsonKey& key, std::int64_t value);
+  void ratio(const JsonKey& key, double value);  // 0 to 1, with three decimals at most
   void yes_no(const JsonKey& key, bool value);
   void null(const JsonKey& key);
   template <typename Number>

@@ -173,8 +173,30 @@ TEST(Filter, ParametersAreKnownAndOnce) {
   EXPECT_EQ(filter({{"state", "all"}, {"user", "ana"}, {"server", ""}})->server, "");
   EXPECT_EQ(told(filter({{"state", "new"}, {"users", "a"}, {"user", "a"}, {"user", "b"}})),
             "?state: not allowed; allowed: live, ended, all\n"
-            "?users: unknown parameter; allowed: state, user, server\n"
+            "?users: unknown parameter; allowed: state, user, server, limit\n"
             "?user: stands there twice\n");
+  EXPECT_EQ(filter({{"limit", "20"}})->limit, 20);
+  EXPECT_EQ(filter({})->limit, std::nullopt);
+  for (const auto* wrong : {"0", "1001", "-1", "2x", ""}) {
+    EXPECT_EQ(told(filter({{"limit", wrong}})), "?limit: not allowed; allowed: 1 to 1000\n");
+  }
+}
+
+TEST(Person, IsNamedByAHubAndNotByPeople) {
+  const auto read = [](const char* target, const Caller& caller = hub) {
+    return read_person(*http::parse_target(target), caller);
+  };
+  EXPECT_EQ(*read("/v1/gpus"), std::nullopt);
+  const auto both = read("/v1/gpus?user=ana&groups=lab,,all%20of%20us");
+  ASSERT_TRUE(both) << told(both);
+  EXPECT_EQ((*both)->user, "ana");
+  EXPECT_EQ((*both)->groups, (std::vector<std::string>{"lab", "all of us"}));
+  EXPECT_TRUE((*read("/v1/gpus?user=ana&groups="))->groups.empty());
+  EXPECT_EQ(told(read("/v1/gpus?groups=lab")), "?groups: goes with user\n");
+  EXPECT_EQ(told(read("/v1/gpus?user=")), "?user: not allowed\n");
+  EXPECT_EQ(told(read("/v1/gpus?user=a&user=b")), "?user: stands there twice\n");
+  EXPECT_EQ(told(read("/v1/gpus?user=a&x=b")), "?x: unknown parameter; allowed: user, groups\n");
+  EXPECT_EQ(told(read("/v1/gpus?user=ana", person)), "?user: who calls is known by the socket\n");
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST(Write, ALeaseCarriesEverything) {
     "granted_at":"2023-11-14T22:13:20.123Z",
     "capabilities":["compute"],"container":null,"epoch":"E1",
     "created_at":"2023-11-14T22:13:20.123Z","bound_at":null,"ended_at":null,
-    "bind_expires_at":"2023-11-14T22:16:20.123Z",
+    "bind_expires_at":"2023-11-14T22:16:20.123Z","usage":null,
     "inject":{"driver":"nvidia","host_config":{"DeviceRequests":[
         {"Driver":"nvidia","DeviceIDs":["GPU-a"],"Capabilities":[["gpu"]]}],
         "Devices":[],"Mounts":[]},
@@ -81,14 +81,17 @@ TEST(Write, ALeaseCarriesEverything) {
 
 TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
   service::GpuView view{gpu("GPU-a", 0), 1, false, {lease("ana")}, {}, {}};
-  const json::value open = read(
-      [&](text::JsonText& out) { write_gpu(out, view, {"h1", {}, true, nullptr}); });
+  const json::value open = read([&](text::JsonText& out) {
+    write_gpu(out, view, {.host = "h1", .now = {}, .onlooker = {.admin = true, .groups = {}}});
+  });
   EXPECT_EQ(open.at("mode"), "shared");
   EXPECT_EQ(open.at("used"), 1);
   EXPECT_EQ(open.at("load"), nullptr);
   EXPECT_EQ(open.at("leases").at(0).at("owner").at("user"), "ana");
-  const json::value closed = read(
-      [&](text::JsonText& out) { write_gpu(out, view, {"h1", {}, false, nullptr}); });
+  Onlooker nobody{.groups = {}, .show = config::ShowHolders::none};
+  const json::value closed = read([&](text::JsonText& out) {
+    write_gpu(out, view, {.host = "h1", .now = {}, .onlooker = nobody});
+  });
   EXPECT_EQ(closed.at("leases").at(0).at("owner"), nullptr);
   EXPECT_EQ(json::serialize(closed).find("\"user\""), std::string::npos);
 }
@@ -97,7 +100,7 @@ TEST(Write, AGpuShowsOwnersOnlyIfAllowed) {
 std::string seen(config::ShowHolders show, bool admin, const std::vector<std::string>& groups) {
   const std::vector leases{lease("ana", {"lab", "all"}), lease("bo", {"other"}), lease("cy")};
   const auto told = read([&](text::JsonText& out) {
-    write_holders(out, leases, {{*model::GpuId::parse("GPU-a"), 3}}, {admin, groups, show});
+    write_holders(out, leases, {{*model::GpuId::parse("GPU-a"), 3}}, {.admin = admin, .groups = groups, .show = show});
   });
   std::string out;
   for (const json::value& holder : told.at("holders").as_array()) {

@@ -97,6 +97,11 @@ class Targets(unittest.TestCase):
         it = Figures(measured(), decisions={"small": 1, "large": 5}, small_mib=20)
         self.assertEqual(list(verdicts(it).values()), ["met", "NOT MET"])
 
+    def test_sampling(self) -> None:
+        for us, verdict in ((9_000.0, "met"), (10_001.0, "NOT MET")):
+            it = Figures(measured(), sampling_us=us)
+            self.assertEqual(list(verdicts(it).values()), [verdict])
+
 
 class Table(unittest.TestCase):
     def test_it_is_markdown_with_one_row_for_each(self) -> None:

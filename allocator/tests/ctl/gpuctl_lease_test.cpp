@@ -161,10 +161,10 @@ TEST_F(GpuctlLease, ARequestThatWaitsIsShown) {
             "asked for by  r-2\n"
             "created       2026-01-02T03:04:05.678Z\n= 0");
   EXPECT_EQ(run_squeezed("leases"),
-            "LEASE  OWNER  GPUS  MODE  STATE  CONTAINER  SINCE\n"
-            "L-1  ana  0 (faulty),1  shared  active  -  t\n"
+            "LEASE  OWNER  GPUS  MODE  STATE  USE  CONTAINER  SINCE\n"
+            "L-1  ana  0 (faulty),1  shared  active  -  -  t\n"
             "L-2  local:bo/run-1  (2 GPUs)  shared  queued: 2nd of 5, about 10 min (1 min to 1 h)"
-            "  -  2026-01-02T03:04:05.678Z\n= 0");
+            "  -  -  2026-01-02T03:04:05.678Z\n= 0");
 }
 
 TEST_F(GpuctlLease, TheQueueIsShownInItsOrder) {

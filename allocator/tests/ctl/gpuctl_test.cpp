@@ -67,7 +67,8 @@ class Gpuctl : public ::testing::Test {
 TEST_F(Gpuctl, ShowsTheGpus) {
   answer("/v1/gpus", 200, R"({"gpus":[
     {"index":0,"uuid":"GPU-1","model":"NVIDIA A100","memory_mib":40960,"used":2,"slots":2,
-     "state":"ok","load":{"gpu_util":40},"conflicts":[],"leases":[
+     "state":"ok","load":{"gpu_util":40,"average":{"1m":0.4,"5m":0.126,"15m":0},
+       "foreign":{"processes":1,"memory_used_mib":512,"utilisation":0.1}},"conflicts":[],"leases":[
        {"owner":{"hub":"hub","user":"ana","server":""}},
        {"owner":{"hub":"lab","user":"jörg","server":"big"}}]},
     {"index":1,"uuid":"GPU-2","model":"NVIDIA A100","memory_mib":81559,"used":2,"slots":1,
@@ -75,9 +76,13 @@ TEST_F(Gpuctl, ShowsTheGpus) {
      "conflicts":[{"name":"old\u001b[2J"}]}]})");
   serve();
   EXPECT_EQ(run("gpus"),
-            "GPU  UUID   MODEL        MEMORY  USED  LOAD  STATE    HELD BY\n"
-            "0    GPU-1  NVIDIA A100  40 GiB  2/2   40 %  ok       ana, lab:jörg/big\n"
-            "1    GPU-2  NVIDIA A100  80 GiB  2/1   -     missing  (not shown), conflict: old?[2J\n"
+            "GPU  UUID   MODEL        MEMORY  USED  "
+            "LOAD                                                  STATE    HELD BY\n"
+            "0    GPU-1  NVIDIA A100  40 GiB  2/2   "
+            "40 % (5 min: 13 %); foreign: 1 process, 512 MiB, 10 %  ok       ana, lab:jörg/big\n"
+            "1    GPU-2  NVIDIA A100  80 GiB  2/1   "
+            "-                                                     missing  (not shown), "
+            "conflict: old?[2J\n"
             "= 0");
 }
 
@@ -86,6 +91,9 @@ TEST_F(Gpuctl, ShowsTheLeases) {
     "state":"active","reason":null,"exit_code":null,"oom_killed":null,"mode":"shared",
     "gpus":[{"index":0,"uuid":"GPU-1","model":"A100"},{"index":3,"uuid":"GPU-4","model":"A100"}],
     "container":"0123456789abcdef","created_at":"2026-01-02T03:04:05.678Z","request_id":"r-1",
+    "usage":{"measured":"process","why":null,"since":"then","busy":true,"last_busy_at":"now",
+      "idle_for_s":0,"utilisation":{"now":0.43,"1m":0.4,"5m":0.2,"15m":0.1},
+      "memory_used_mib":2048,"processes":2},
     "inject":{"driver":"cdi"}})";
   const std::string ended = R"({"id":"L-2","owner":{"hub":"hub","user":"bo","server":"x"},
     "state":"ended","reason":"container_exited","exit_code":137,"oom_killed":true,"mode":"shared",
@@ -97,23 +105,29 @@ TEST_F(Gpuctl, ShowsTheLeases) {
   EXPECT_EQ(run("leases"), "no leases\n= 0");
   EXPECT_EQ(run("leases --all"),
             "LEASE  OWNER  GPUS  MODE    STATE                                         "
-            "CONTAINER     SINCE\n"
+            "USE        CONTAINER     SINCE\n"
             "L-1    ana    0,3   shared  active                                        "
-            "0123456789ab  2026-01-02T03:04:05.678Z\n"
+            "busy 43 %  0123456789ab  2026-01-02T03:04:05.678Z\n"
             "L-2    bo/x   none  shared  ended: container_exited (137, out of memory)  "
-            "-             2026-01-02T03:04:05.678Z\n"
+            "-          -             2026-01-02T03:04:05.678Z\n"
             "= 0");
   EXPECT_EQ(run("lease L-1"),
-            "lease         L-1\n"
-            "owner         ana\n"
-            "state         active\n"
-            "gpu           0: GPU-1, A100\n"
-            "gpu           3: GPU-4, A100\n"
-            "mode          shared\n"
-            "container     0123456789abcdef\n"
-            "driver        cdi\n"
-            "asked for by  r-1\n"
-            "created       2026-01-02T03:04:05.678Z\n"
+            "lease           L-1\n"
+            "owner           ana\n"
+            "state           active\n"
+            "gpu             0: GPU-1, A100\n"
+            "gpu             3: GPU-4, A100\n"
+            "use             busy 43 %\n"
+            "load            43 %; 1 min: 40 %, 5 min: 20 %, 15 min: 10 %\n"
+            "last busy       now\n"
+            "on the GPU      2 processes, 2048 MiB\n"
+            "measured        by its processes\n"
+            "measured since  then\n"
+            "mode            shared\n"
+            "container       0123456789abcdef\n"
+            "driver          cdi\n"
+            "asked for by    r-1\n"
+            "created         2026-01-02T03:04:05.678Z\n"
             "= 0");
 }
 

@@ -7,6 +7,7 @@
 #include "ctl/claim.hpp"
 #include "ctl/lease_parts.hpp"
 #include "ctl/socket.hpp"
+#include "ctl/usage_words.hpp"
 #include "place.hpp"
 
 namespace gpuhub::ctl {
@@ -54,6 +55,32 @@ TEST(Words, Wishes) {
   EXPECT_EQ(wants_words(parse(R"({"all":true})")), "all GPUs");
   EXPECT_EQ(wants_words(parse(R"({"none":true})")), "no GPU");
   EXPECT_EQ(wants_words(nullptr), "");
+}
+
+TEST(Words, WhatALeaseDoes) {
+  const auto words = [](const char* usage) { return usage_words(parse(usage)); };
+  EXPECT_EQ(words(R"({"busy":true,"utilisation":{"now":0.434}})"), "busy 43 %");
+  EXPECT_EQ(words(R"({"busy":false,"idle_for_s":720})"), "idle 12 min");
+  EXPECT_EQ(words(R"({"measured":"none","why":"MIG","busy":null})"), "not measured");
+  EXPECT_EQ(words("null"), "-");
+  EXPECT_EQ(words(R"({"busy":true})"), "busy ?");
+  const auto lines = usage_lines(parse(R"({"measured":"none","why":"MIG","busy":null})"));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1].second, "not now: MIG");
+}
+
+TEST(Words, WhatAGpuDoes) {
+  const auto words = [](const char* load) { return load_words(parse(load)); };
+  EXPECT_EQ(words("null"), "-");
+  EXPECT_EQ(words(R"({"gpu_util":40,"average":null,"foreign":null})"), "40 %");
+  EXPECT_EQ(words(R"({"gpu_util":40,"average":{"5m":0.5},
+            "foreign":{"processes":0,"memory_used_mib":0,"utilisation":0.0}})"),
+            "40 % (5 min: 50 %)");
+  EXPECT_EQ(words(R"({"gpu_util":null,
+            "foreign":{"processes":2,"memory_used_mib":7,"utilisation":null}})"),
+            "-; foreign: 2 processes, 7 MiB");
+  EXPECT_EQ(words(R"({"gpu_util":9,"foreign":{"processes":0,"utilisation":0.09}})"),
+            "9 %; foreign: 0 processes, 0 MiB, 9 %");
 }
 
 TEST(Words, DurationsAsTyped) {

@@ -1,19 +1,23 @@
 #include "daemon/machine_watch.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 
+#include "inventory/bounded.hpp"
 #include "inventory/double.hpp"
+#include "processes/double.hpp"
 
 namespace gpuhub::daemon {
 namespace {
 using namespace std::chrono_literals;
 
 const model::GpuId gpu_a = *model::GpuId::parse("GPU-a");
+const model::ContainerId container = *model::ContainerId::parse(std::string(64, 'a'));
 
 model::GpuInfo info() { return {gpu_a, "A100", {}, {}, {}, {}, {}, {}}; }
 
@@ -35,8 +39,10 @@ struct Watched {
     begin(std::move(other), times);
   }
   void begin(std::unique_ptr<inventory::Inventory> made, WatchTimes times) {
+    auto processes = std::make_unique<processes::ProcessesDouble>();
+    processes->run(7, 100, {container});
     watch = std::make_unique<MachineWatch>(
-        std::move(made), std::vector<std::string>{"/nonexistent"}, times,
+        std::move(made), std::move(processes), std::vector<std::string>{"/nonexistent"}, times,
         [this](Sight sight) {
           const std::scoped_lock lock{mutex};
           sights.push_back(std::move(sight));
@@ -59,6 +65,60 @@ TEST(MachineWatch, TellsGpusCdiAndLoads) {
   EXPECT_TRUE(it.told([](const Sight& s) {
     const auto found = s.loads.find(gpu_a);
     return found != s.loads.end() && found->second.gpu_util_percent == 40;
+  }));
+}
+
+TEST(MachineWatch, TellsWhoseProcessesDoWhat) {
+  Watched it;
+  it.inventory->set_activity(
+      gpu_a, {.processes = std::vector<model::GpuProcess>{
+                  {.pid = 7, .memory = model::Mebibytes{3}, .sm_percent = 40, .instance = {}},
+                  {.pid = 8, .memory = {}, .sm_percent = {}, .instance = {}},
+                  {.pid = static_cast<std::uint32_t>(::getpid()), .memory = {}, .sm_percent = {},
+                   .instance = {}}},
+              .by_process = true});
+  EXPECT_TRUE(it.told([](const Sight& s) {
+    if (!s.sample || s.sample->empty() || !s.sample->front().processes) return false;
+    const auto& gpu = s.sample->front();
+    const auto& all = *gpu.processes;
+    return gpu.gpu == gpu_a && gpu.by_process && all.size() == 2 && all[0].sm_percent == 40 &&
+           all[0].containers == std::vector{container} && all[0].known && !all[1].known;
+  })) << "its own process is left out, a vanished one belongs to nobody";
+}
+
+// A driver that hangs while it is asked what processes do: looks come to an end, and go on once it
+// answers again.
+TEST(MachineWatch, ADriverThatHangsInASampleIsLeftAlone) {
+  struct Hangs final : inventory::Inventory {
+    std::atomic<bool>& hangs;
+    explicit Hangs(std::atomic<bool>& yes) : hangs(yes) {}
+    std::expected<std::vector<model::GpuInfo>, inventory::Error> gpus() override {
+      return std::vector{info()};
+    }
+    std::expected<model::GpuLoad, inventory::Error> load(const model::GpuId& /*gpu*/) override {
+      return model::GpuLoad{.gpu_util_percent = 40, .memory_util_percent = {}, .memory_used = {}};
+    }
+    std::expected<model::GpuActivity, inventory::Error> activity(
+        const model::GpuId& /*gpu*/) override {
+      hangs.wait(true);
+      return model::GpuActivity{.processes = std::vector<model::GpuProcess>{}, .by_process = true};
+    }
+    std::expected<inventory::Faults, inventory::Error> faults(
+        std::chrono::milliseconds /*wait*/) override {
+      return inventory::Faults{};
+    }
+  };
+  std::atomic<bool> hangs{true};
+  Watched it{inventory::make_bounded(std::make_unique<Hangs>(hangs), 20ms),
+             {.load = 1ms, .refresh = 1h, .retry = 1h, .fault_wait = 1ms}};
+  EXPECT_TRUE(it.told([](const Sight& s) {
+    return s.sample && !s.sample->empty() && !s.sample->front().processes;
+  })) << "what the whole GPU does was told before";
+  EXPECT_TRUE(it.told([](const Sight& s) { return s.sample && s.sample->empty(); }));
+  hangs = false;
+  hangs.notify_all();
+  EXPECT_TRUE(it.told([](const Sight& s) {
+    return s.sample && !s.sample->empty() && s.sample->front().processes;
   }));
 }
 
@@ -129,6 +189,10 @@ TEST(MachineWatch, AFaultThatCannotBeHeardIsNotAskedForWithoutEnd) {
     std::expected<model::GpuLoad, inventory::Error> load(const model::GpuId& /*gpu*/) override {
       return model::GpuLoad{};
     }
+    std::expected<model::GpuActivity, inventory::Error> activity(
+        const model::GpuId& /*gpu*/) override {
+      return model::GpuActivity{};
+    }
     std::expected<inventory::Faults, inventory::Error> faults(
         std::chrono::milliseconds /*wait*/) override {
       if (++asked % 2 == 0) return inventory::Faults{};
@@ -157,6 +221,10 @@ TEST(MachineWatch, ALostGpuIsLookedAtAgainSoonButNotAlways) {
     }
     std::expected<model::GpuLoad, inventory::Error> load(const model::GpuId& /*gpu*/) override {
       return std::unexpected{inventory::Error{inventory::ErrorKind::failed, "lost"}};
+    }
+    std::expected<model::GpuActivity, inventory::Error> activity(
+        const model::GpuId& /*gpu*/) override {
+      return model::GpuActivity{};
     }
     std::expected<inventory::Faults, inventory::Error> faults(
         std::chrono::milliseconds /*wait*/) override {

@@ -22,6 +22,10 @@ class Hanging final : public Inventory {
   std::expected<model::GpuLoad, Error> load(const model::GpuId& /*gpu*/) override {
     return model::GpuLoad{};
   }
+  std::expected<model::GpuActivity, Error> activity(const model::GpuId& /*gpu*/) override {
+    gate_.wait();
+    return model::GpuActivity{};
+  }
   std::expected<Faults, Error> faults(milliseconds /*wait*/) override {
     gate_.wait();
     return Faults{};

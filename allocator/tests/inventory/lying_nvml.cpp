@@ -170,6 +170,82 @@ EXPORT int nvmlDeviceGetUtilizationRates(void* device, Utilization* rates) {
   return 0;
 }
 
+// Two processes, 7 and 8, which did 30 % and nothing a moment ago. Only those that compute are
+// listed.
+EXPORT int nvmlDeviceGetComputeRunningProcesses_v3(void* device, unsigned* count, void* list) {
+  if (const int code = lost(device); code != 0) return code;
+  if (lie("list hangs")) {
+    std::unique_lock lock(told.mutex);
+    told.changed.wait(lock, [] { return !lies_with_lock("list hangs"); });
+  }
+  const unsigned room = *count;
+  if (lie("no list")) return 3;
+  if (lie("list fails")) return 777;
+  *count = lie("list many") ? 4'000'000'000U : lie("list grows") ? room + 1 : 2;
+  if (*count > room) return 7;
+  struct Narrow {
+    unsigned pid;
+    unsigned long long memory;
+    unsigned gpu_instance, compute_instance;
+  };
+  struct Wide {
+    unsigned pid;
+    unsigned long long memory;
+    unsigned gpu_instance, compute_instance;
+    unsigned long long protected_memory;
+  };
+  const unsigned long long memory = lie("list without memory") ? ~0ULL
+                                    : lie("list huge")         ? 1ULL << 60U
+                                                               : 3ULL << 20U;
+  const unsigned first = lie("no pids") ? 0 : 7;
+  const unsigned second_pid = lie("no pids") ? 0 : 8;
+  const unsigned instance = lie("instances") ? 2 : ~0U;
+  if (lie("wide list")) {
+    const Wide wide[]{{first, memory, instance, instance, 0},
+                      {second_pid, memory, instance, instance, 0}};
+    std::memcpy(list, wide, sizeof wide);
+  } else {
+    const Narrow narrow[]{{first, memory, instance, instance},
+                          {second_pid, memory, instance, instance}};
+    std::memcpy(list, narrow, sizeof narrow);
+  }
+  if (lie("list beyond")) *count = room + 1;
+  return 0;
+}
+EXPORT int nvmlDeviceGetMigMode(void* /*device*/, unsigned* current, unsigned* pending) {
+  *current = *pending = lie("instances") ? 1 : 0;
+  return lie("mig fails") ? 777 : 0;
+}
+struct Sample {
+  unsigned pid;
+  unsigned long long stamp;
+  unsigned sm, memory, encoder, decoder;
+};
+EXPORT int nvmlDeviceGetProcessUtilization(void* device, Sample* samples, unsigned* count,
+                                           unsigned long long since) {
+  if (const int code = lost(device); code != 0) return code;
+  if (lie("no samples")) return 3;
+  if (lie("samples fail")) return 777;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto now = static_cast<unsigned long long>(
+      std::chrono::duration_cast<std::chrono::microseconds>(wall).count());
+  const unsigned room = *count;
+  if (lie("samples many")) {
+    *count = 4'000'000'000U;
+    return 7;
+  }
+  const auto stamp = lie("samples stale")    ? since
+                     : lie("samples old")    ? 5
+                     : lie("samples future") ? ~0ULL
+                                             : now;
+  if (lie("nothing since")) return 6;
+  const unsigned sm = lie("samples beyond") ? 0xffffffffU : 30U;
+  samples[0] = {lie("samples of the gone") ? 99U : 7U, stamp, sm, 0, 0, 0};
+  samples[1] = {8, stamp, 0, 0, 0, 0};
+  *count = lie("samples without end") ? room + 1 : 2;
+  return 0;
+}
+
 EXPORT int nvmlEventSetCreate(void** set) {
   *set = &told;
   if (lie("null set")) *set = nullptr;

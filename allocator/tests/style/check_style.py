@@ -21,14 +21,16 @@ ARROWS = {
     "ledger": {"model", "policy"},
     "store": {"text", "model"},
     "inventory": {"model"},
+    "processes": {"model"},
+    "usage": {"model"},
     "config": {"model"},
     "http": {"model"},
     "inject": {"model", "config", "inventory"},
     "runtime": {"model", "http"},
     "service": {"model", "policy", "ledger", "store", "inventory", "runtime"},
-    "api": {"text", "model", "config", "http", "inject", "ledger", "service"},
+    "api": {"text", "model", "config", "http", "inject", "ledger", "service", "usage"},
     "daemon": {"model", "config", "policy", "ledger", "store", "inventory", "runtime", "inject",
-               "service", "http", "api"},
+               "processes", "service", "usage", "http", "api"},
     "ctl": {"model", "http", "api"},
     "login": {"text", "model", "http", "api"},
     "nvml_sim": set(),
@@ -44,7 +46,7 @@ WRAPPED = [
     (r"yaml-cpp/", {"inventory"}, "inventory/cdi.hpp"),
 ]
 
-DETERMINISTIC = {"model", "policy", "ledger", "service"}
+DETERMINISTIC = {"model", "policy", "ledger", "service", "usage"}
 BANNED = [  # (what, instead); these layers must replay exactly from one seed
     (r"\b(system_clock|steady_clock|high_resolution_clock)\b", "model::Now, passed in"),
     (r"\b(time|clock_gettime|gettimeofday)\s*\(", "model::Now, passed in"),
