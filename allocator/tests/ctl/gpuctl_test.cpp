@@ -77,11 +77,11 @@ TEST_F(Gpuctl, ShowsTheGpus) {
   serve();
   EXPECT_EQ(run("gpus"),
             "GPU  UUID   MODEL        MEMORY  USED  "
-            "LOAD                                                  STATE    HELD BY\n"
+            "LOAD                                                   STATE    HELD BY\n"
             "0    GPU-1  NVIDIA A100  40 GiB  2/2   "
             "40 % (5 min: 13 %); foreign: 1 process, 512 MiB, 10 %  ok       ana, lab:jörg/big\n"
             "1    GPU-2  NVIDIA A100  80 GiB  2/1   "
-            "-                                                     missing  (not shown), "
+            "-                                                      missing  (not shown), "
             "conflict: old?[2J\n"
             "= 0");
 }

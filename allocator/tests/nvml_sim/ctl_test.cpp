@@ -115,6 +115,27 @@ TEST(ChangeLoad, AddsAndClearsProcesses) {
   EXPECT_EQ(processes(), 0U);
 }
 
+TEST(ChangeLoad, EndsAProcessAndChangesQuirks) {
+  const Scratch scratch(1);
+  const auto load = [&] {
+    return parse_loads(read_small_file(scratch.state("load.json")).value())
+        .value().at(scratch.uuid(0));
+  };
+  ASSERT_TRUE(change_load(scratch.folder(), "0", {.add_process = Process{.pid = 1}}));
+  ASSERT_TRUE(change_load(scratch.folder(), "0",
+                          {.add_process = Process{.pid = 2, .memory_mib = 5, .gpu_util = 7}}));
+  ASSERT_TRUE(change_load(scratch.folder(), "0",
+                          {.end_process = 1, .quirks = Quirks{.mig = true}}));
+  ASSERT_EQ(load().processes.size(), 1U);
+  EXPECT_EQ(load().processes[0].gpu_util, 7U);
+  EXPECT_TRUE(load().quirks.mig);
+  const auto shown = show_folder(scratch.folder()).value();
+  EXPECT_TRUE(shown.contains("1 processes, mig\n   process 2: 7 % 5 MiB\n")) << shown;
+  ASSERT_TRUE(change_load(scratch.folder(), "0", {.end_process = 9, .quirks = Quirks{}}));
+  EXPECT_EQ(load().quirks, Quirks{});
+  EXPECT_EQ(load().processes.size(), 1U);
+}
+
 TEST(ChangeLoad, LosesNothingWhenManyChangeAtOnce) {
   const Scratch scratch(8);
   std::vector<std::jthread> writers;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -212,6 +213,66 @@ TEST_F(Library, ListsProcessesTheWayNvmlDoes) {
   EXPECT_EQ(call("nvmlDeviceGetProcessUtilization", gpu(0), &samples[0], &count, 0ULL), kSuccess);
   EXPECT_EQ(samples[0].pid, 11U);
   EXPECT_EQ(call("nvmlDeviceGetProcessUtilization", gpu(1), &samples[0], &count, 0ULL), kNotFound);
+}
+
+TEST_F(Library, TellsSamplesThatAreNewerThanATime) {
+  ASSERT_EQ(call("nvmlInit_v2"), kSuccess);
+  ASSERT_TRUE(change_load(scratch_.folder(), "0",
+                          {.add_process = Process{.pid = 11, .memory_mib = 5, .gpu_util = 30}}));
+  nvmlProcessUtilizationSample_t samples[2]{};
+  unsigned count = 2;
+  const auto since = [&](unsigned long long time) {
+    count = 2;
+    return call("nvmlDeviceGetProcessUtilization", gpu(0), &samples[0], &count, time);
+  };
+  ASSERT_EQ(since(0), kSuccess);
+  EXPECT_EQ(samples[0].smUtil, 30U);
+  EXPECT_EQ(since(samples[0].timeStamp + 10'000'000), kNotFound);
+  EXPECT_EQ(since(samples[0].timeStamp - 1), kSuccess);
+  EXPECT_EQ(count, 1U);
+}
+
+TEST_F(Library, BehavesOddlyWhereItIsTold) {
+  ASSERT_EQ(call("nvmlInit_v2"), kSuccess);
+  ASSERT_TRUE(change_load(scratch_.folder(), "0",
+                          {.gpu_util = 40, .add_process = Process{.pid = 11, .memory_mib = 5}}));
+  const auto behave = [&](const Quirks& quirks) {
+    ASSERT_TRUE(change_load(scratch_.folder(), "0", {.quirks = quirks}));
+  };
+  nvmlUtilization_t rates{};
+  nvmlProcessInfo_t infos[2]{};
+  nvmlProcessUtilizationSample_t samples[2]{};
+  unsigned count = 2, current = 0, pending = 0;
+  const auto codes = [&] {
+    const auto of_rates = call("nvmlDeviceGetUtilizationRates", gpu(0), &rates);
+    count = 2;
+    const auto of_list =
+        call("nvmlDeviceGetComputeRunningProcesses_v3", gpu(0), &count, &infos[0]);
+    count = 2;
+    const auto of_samples =
+        call("nvmlDeviceGetProcessUtilization", gpu(0), &samples[0], &count, 0ULL);
+    EXPECT_EQ(call("nvmlDeviceGetMigMode", gpu(0), &current, &pending), kSuccess);
+    return std::format("{} {} {} mig {}", of_rates, of_list, of_samples, current);
+  };
+  EXPECT_EQ(codes(), "0 0 0 mig 0");
+  behave({.no_rates = true});
+  EXPECT_EQ(codes(), "3 0 0 mig 0");
+  behave({.no_processes = true, .no_process_util = true});
+  EXPECT_EQ(codes(), "0 3 3 mig 0");
+  behave({.mig = true});
+  EXPECT_EQ(codes(), "3 0 3 mig 1");
+  EXPECT_EQ(infos[0].gpuInstanceId, 1U);
+  behave({.lies = true});
+  EXPECT_EQ(codes(), "0 0 0 mig 0");
+  EXPECT_TRUE(rates.gpu > 100 && samples[0].smUtil > 100 && infos[0].usedGpuMemory == ~0ULL);
+  behave({.hangs = true});
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    behave({});
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(codes(), "0 0 0 mig 0");
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(90));
 }
 
 TEST_F(Library, SaysNotSupportedForWhatItHasNot) {

@@ -126,6 +126,16 @@ TEST(Loads, AreReadAsWritten) {
   EXPECT_EQ(to_json(*parse_loads(to_json(*loads))), to_json(*loads));
 }
 
+TEST(Loads, KeepQuirks) {
+  const auto loads = parse_loads(R"({"GPU-51d00000-0000-4000-8000-000000000000":
+      {"quirks":["hangs","no_process_util"]}})");
+  ASSERT_TRUE(loads) << loads.error();
+  const auto& quirks = loads->begin()->second.quirks;
+  EXPECT_TRUE(quirks.hangs && quirks.no_process_util && !quirks.mig && !quirks.lies);
+  EXPECT_EQ(parse_loads(to_json(*loads))->begin()->second.quirks, quirks);
+  EXPECT_FALSE(to_json(*parse_loads("{}")).contains("quirks"));
+}
+
 TEST(Loads, NameWhatIsWrong) {
   const auto error = [](const std::string& load) {
     const auto loads =
@@ -136,6 +146,8 @@ TEST(Loads, NameWhatIsWrong) {
   EXPECT_EQ(error(R"({"gpu_util":"40"})"), "must be a whole number, 0 to 100");
   EXPECT_EQ(error(R"({"gpu_utl":4})"), "is not known");
   EXPECT_EQ(error(R"({"lost":1})"), "must be true or false");
+  EXPECT_EQ(error(R"({"quirks":["odd"]})"),
+            "must be some of: mig hangs lies no_rates no_processes no_process_util");
   EXPECT_EQ(error(R"({"processes":[{"kind":"compute"}]})"), "is missing");
   EXPECT_EQ(error(R"({"processes":[{"pid":1,"kind":"x"}]})"), "must be compute, graphics or mps");
   EXPECT_FALSE(parse_loads(R"({"GPU-0":{}})"));

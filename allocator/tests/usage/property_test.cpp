@@ -145,8 +145,8 @@ void check_lease(const LeaseUsage& use, const Known& known, Instant now, bool wo
   }
   ASSERT_EQ(use.why.empty(), use.measured == Measured::process);
   ASSERT_TRUE(known.sample);
-  if (*use.busy) ASSERT_EQ(*use.idle_for, Duration{0});
-  if (works_now) ASSERT_TRUE(*use.busy);
+  ASSERT_TRUE(!*use.busy || use.idle_for == Duration{0});
+  ASSERT_TRUE(!works_now || *use.busy);
   ASSERT_LE(*use.idle_for, now - *known.idle_at_most) << "over a gap, or over work";
   ASSERT_LE(*use.idle_for, now - *use.since);
   const auto& average = use.utilisation->average;

@@ -71,22 +71,22 @@ TEST(Shares, AreByProcessWhereTheDriverTells) {
 }
 
 TEST(Shares, TellForeignLoad) {
-  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'x', 40), process(2, '-', 10),
+  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'e', 40), process(2, '-', 10),
                                              process(3, 'a', 0)}}}, "a"),
             "a: process 0% 100M 1p | foreign: 50% 200M 2p");
-  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'w', 40), process(2, 'a', 1)}}}, "a",
-                 {container('w')}),
+  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'd', 40), process(2, 'a', 1)}}}, "a",
+                 {container('d')}),
             "a: process 1% 100M 1p | foreign: 0% 0M 0p") << "who only watches is not counted";
-  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'x', {})}}, .each = false}, ""),
+  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'e', {})}}, .each = false}, ""),
             "foreign: 60% 100M 1p");
-  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'x', {}), process(2, 'a', {})}},
+  EXPECT_EQ(line({.util = 60, .processes = {{process(1, 'e', {}), process(2, 'a', {})}},
                   .each = false}, "a"),
             "a: gpu 60% 100M 1p | foreign: ? 100M 1p");
 }
 
 TEST(Shares, GoByTheOutermostContainerThatIsKnown) {
   Process nested = process(1, 'a', 30);
-  nested.containers = {container('h'), container('a'), container('b')};
+  nested.containers = {container('f'), container('a'), container('b')};
   EXPECT_EQ(line({.util = 30, .processes = {{nested}}}, "ba"),
             "b: process 0% ? 0p | a: process 30% 100M 1p | foreign: 0% 0M 0p")
       << "whoever is in a container may call one in it as he likes";
