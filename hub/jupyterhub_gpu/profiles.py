@@ -73,6 +73,8 @@ class Profile:
     groups: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    idle_limit_s: int | None = None  # None: as [idle] says; 0: never
+    max_lifetime_s: int | None = None
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Profile:
@@ -95,6 +97,8 @@ class Profile:
             groups=tuple(str(group) for group in told.get("groups", ())),
             images=tuple(str(image) for image in told.get("images", ())),
             limits=Limits.parse(told),
+            idle_limit_s=_whole(told.get("idle_limit_s")),
+            max_lifetime_s=_whole(told.get("max_lifetime_s")),
         )
 
     @property

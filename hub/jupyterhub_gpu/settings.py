@@ -112,6 +112,48 @@ class Spawner:
 
 
 @dataclass(frozen=True)
+class Idle:
+    """When servers end by themselves. None: such servers never end for idleness."""
+
+    enabled: bool
+    gpu_limit_s: int | None
+    limit_s: int | None
+    unknown_limit_s: int
+    keep_s: int
+    keep_max_s: int
+    look_every_s: int
+    exempt_users: frozenset[str]
+    exempt_groups: frozenset[str]
+
+    @classmethod
+    def parse(cls, told: dict[str, Any]) -> Idle:
+        return cls(
+            enabled=bool(told["enabled"]),
+            gpu_limit_s=told["gpu_limit_s"],
+            limit_s=told["limit_s"],
+            unknown_limit_s=int(told["unknown_limit_s"]),
+            keep_s=int(told["keep_s"]),
+            keep_max_s=int(told["keep_max_s"]),
+            look_every_s=int(told["look_every_s"]),
+            exempt_users=frozenset(told["exempt_users"]),
+            exempt_groups=frozenset(told["exempt_groups"]),
+        )
+
+
+NOT_TOLD: dict[str, Any] = {
+    "enabled": False,
+    "gpu_limit_s": None,
+    "limit_s": None,
+    "unknown_limit_s": 86400,
+    "keep_s": 3600,
+    "keep_max_s": 86400,
+    "look_every_s": 30,
+    "exempt_users": [],
+    "exempt_groups": [],
+}
+
+
+@dataclass(frozen=True)
 class Settings:
     """All that the hub is told by gpuhub.toml."""
 
@@ -129,6 +171,8 @@ class Settings:
     tls: bool  # people come by TLS, whether our proxy ends it or one in front of it
     proxies: tuple[str, ...]  # in front of ours, whose word counts where people come from
     public_url: str
+    idle: Idle
+    show_holders: str
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -154,6 +198,8 @@ class Settings:
                 tls=told["tls"]["mode"] != "none",
                 proxies=tuple(told["tls"]["proxies"]),
                 public_url=told["public_url"],
+                idle=Idle.parse(told.get("idle", NOT_TOLD)),
+                show_holders=told.get("show_holders", "all"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BadSettings(f"hub.json: {type(error).__name__}: {error}") from error
