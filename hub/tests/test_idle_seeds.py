@@ -43,7 +43,7 @@ class World:
         self.works = self.chance.choice([0.02, 0.1, 0.5])
         self.clock = self.new_clock()
         self.started = self.wall()
-        self.memory, self.alive_at = Memory(), self.clock.now()
+        self.memory = Memory()
         self.gpu_busy = self.cell = self.silent = self.unmeasured = False
         self.gpu_at = self.own_at = 0.0  # truly active last
         self.own_stamp = self.started  # as the server stamped it, by the wall clock
@@ -106,14 +106,15 @@ class World:
             self.restart(what)
 
     def restart(self, what):
-        self.alive_at = self.clock.now()
+        alive_at, alive_wall = self.clock.now(), self.wall()
         if what == "away":
             self.pass_time(self.chance.uniform(0, 2) * self.limits.idle_s)
         if what == "back":
             self.wall_ahead -= self.chance.uniform(0, 2) * self.limits.idle_s
         self.clock = self.new_clock()
         now = self.clock.now()
-        self.memory = self.memory.after_outage(now - self.alive_at, now)
+        memory = self.memory.under_other_clock(alive_wall - alive_at)
+        self.memory = memory.after_outage(now - alive_wall, now)
 
     def ask_to_keep(self):
         if self.verdict is None:
@@ -140,10 +141,9 @@ class World:
 
     def own(self):
         """As `activity` reads it: between the start and now."""
-        now = self.clock.now()
-        return min(
-            now, max(self.clock.from_wall(self.own_stamp), self.clock.from_wall(self.started))
-        )
+        now, from_wall = self.clock.now(), self.clock.from_wall
+        oldest = self.clock.trusted_from or from_wall(self.started)
+        return min(now, max(from_wall(self.own_stamp), oldest))
 
     # --- what must hold -------------------------------------------------------------------------
 

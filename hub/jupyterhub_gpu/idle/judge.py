@@ -74,7 +74,7 @@ class Judge:
 
     def start(self) -> None:
         """Take up what was remembered."""
-        away_s = self.store.after_outage(self.clock.now())
+        away_s = self.store.after_outage(self.clock)
         self.store.forget(self.clock.to_wall(self.clock.now()))
         log.info("Judging every %.0f s; away for %.0f s before", self.every_s, away_s)
 
@@ -239,7 +239,7 @@ class Judge:
         """Leave a sign of life for the next start, every few seconds, for ever."""
         while True:
             try:
-                self.store.still_alive(self.clock.now())
+                self.store.still_alive(self.clock)
             except sqlite3.Error as error:
                 log.error("No sign of life could be written: %s", error)
             await asyncio.sleep(min(self.every_s, 5.0))

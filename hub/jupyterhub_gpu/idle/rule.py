@@ -83,6 +83,13 @@ class Memory:
             lifetime=self.lifetime.later_by(moved).not_after(now),
         )
 
+    def under_other_clock(self, ahead_s: float) -> Memory:
+        """The same moments by a clock that is so much ahead."""
+        times = (self.started, self.active_at, self.keep_until)
+        started, active_at, keep_until = (None if at is None else at + ahead_s for at in times)
+        idle, lifetime = self.idle.later_by(ahead_s), self.lifetime.later_by(ahead_s)
+        return Memory(started, active_at, idle, lifetime, keep_until)
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from .clock import Clock
 from .deadline import Warned
 from .rule import Memory
 
@@ -32,7 +33,8 @@ CREATE TABLE IF NOT EXISTS ended (
   PRIMARY KEY (user, server, started)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS profile (
   lease TEXT PRIMARY KEY, profile TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alive (one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS alive (
+  one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL, wall REAL NOT NULL);
 """
 
 log = logging.getLogger("jupyterhub_gpu.idle")
@@ -125,26 +127,32 @@ class Store:
 
     # --- outages --------------------------------------------------------------------------------
 
-    def still_alive(self, now: float) -> None:
+    def still_alive(self, clock: Clock) -> None:
+        """A sign of life, by both clocks: they part when the wall clock is set."""
+        now = clock.now()
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (now,))
+            self._db.execute(
+                "INSERT OR REPLACE INTO alive VALUES (1, ?, ?)", (now, clock.to_wall(now))
+            )
 
-    def last_alive(self) -> float | None:
-        row = self._db.execute("SELECT at FROM alive").fetchone()
-        return row[0] if row else None
-
-    def after_outage(self, now: float) -> float:
+    def after_outage(self, clock: Clock) -> float:
         """Call once, before anything is judged: nobody could be warned, or keep anything, since
         the last sign of life. Returns how long that was.
         """
-        last = self.last_alive()
-        seconds = max(0.0, now - last) if last is not None else 0.0
+        now = clock.now()
+        row = self._db.execute("SELECT at, wall FROM alive").fetchone()
+        at, wall = row or (now, clock.to_wall(now))
+        # a new process goes by the wall clock again, from which the one before may have parted
+        ahead_s, seconds = wall - at, max(0.0, clock.to_wall(now) - wall)
         runs = [Run(*row) for row in self._db.execute("SELECT user, server, started FROM run")]
         known = ((run, self.remembered(run)) for run in runs)
-        self.remember(
-            [(run, told[0].after_outage(seconds, now)) for run, told in known if told], now
-        )
-        self.still_alive(now)
+        moved = [
+            (run, told[0].under_other_clock(ahead_s).after_outage(seconds, now))
+            for run, told in known
+            if told
+        ]
+        self.remember(moved, now)
+        self.still_alive(clock)
         return seconds
 
     # --- ends -----------------------------------------------------------------------------------
