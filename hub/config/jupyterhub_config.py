@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from jupyterhub_gpu import resume, status
+from jupyterhub_gpu.idle import configured as idle
 from jupyterhub_gpu.settings import Settings, read_secret, token_from
 from jupyterhub_gpu.status import wiring
 from jupyterhub_gpu.stray_cells import start_stray_cells
@@ -16,13 +17,17 @@ c = get_config()
 load_subconfig(str(Path(__file__).with_name("hub_settings.py").resolve(strict=True)))
 
 # after an admin's own, so that neither loses the other
-own_token = token_from(read_secret(SECRETS, "crypt_key"), resume.SERVICE)
+secret = read_secret(SECRETS, "crypt_key")
+own_token = token_from(secret, resume.SERVICE)
 c.JupyterHub.services.append(resume.service(own_token))
 c.JupyterHub.load_roles.append(resume.role())
+base_url = c.JupyterHub.get("base_url", "/").rstrip("/")
+api_url = f"http://127.0.0.1:8081{base_url}/hub/api"
+state = Path("/srv/jupyterhub/idle.sqlite")
+idle.configure_idle(c, state, token_from(secret, idle.SERVICE), f"--hub-api={api_url}")
 wiring.add_to_hub(c, read_secret(SECRETS, status.TOKEN).hex())
 
 start_watch(ENGINE)
 start_strays(settings.socket)
 start_stray_cells(settings.hub_name)
-base_url = c.JupyterHub.get("base_url", "/").rstrip("/")
-resume.start_resume(settings.socket, f"http://127.0.0.1:8081{base_url}/hub/api", own_token)
+resume.start_resume(settings.socket, api_url, own_token)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import aiohttp
 
+from .bounded import read_bounded
 from .lease import BadLease, Lease
 
 PROBLEM_PREFIX = "urn:gpuhub:problem:"
@@ -148,6 +149,12 @@ class AllocatorClient:
         told = await self.call("GET", "/v1/leases", query=query, patience_s=patience_s)
         return [_lease(item) for item in _list(told, "leases")]
 
+    async def gpus_for(self, user: str, groups: str, patience_s: float | None = None) -> Any:
+        """The inventory as the allocator answers it, with as much of who holds what as this
+        person may see; `groups` separated by commas."""
+        query = {"user": user, "groups": groups}
+        return await self.call("GET", "/v1/gpus", query=query, patience_s=patience_s)
+
     async def gpus(self, patience_s: float | None = None) -> list[dict[str, Any]]:
         """The inventory with slots and use."""
         told = await self.call("GET", "/v1/gpus", patience_s=patience_s)
@@ -196,7 +203,7 @@ class AllocatorClient:
                     method, f"http://allocator{path}", json=body, params=query
                 ) as reply,
             ):
-                raw = await reply.content.read(LIMIT_BYTES)
+                raw = await read_bounded(reply, LIMIT_BYTES)
                 status, retry_after = reply.status, reply.headers.get("Retry-After")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise AllocatorDown(f"{self.socket}: {error or type(error).__name__}") from error

@@ -5,6 +5,7 @@ A mixin over any DockerSpawner class; GpuMixin builds on it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from dockerspawner import DockerSpawner
@@ -12,6 +13,7 @@ from traitlets import Bool, Dict, Float, List, Unicode, default
 
 from . import profiles
 from .allocator import AllocatorClient, AllocatorError
+from .idle.pages import note_of
 from .profile_form import render_form
 from .words import Refusal, last_end
 
@@ -52,6 +54,13 @@ class ProfileChoice(DockerSpawner):
         "own `[queue]` has the last word. Default: True. Since 0.1.",
     )
 
+    idle_file = Unicode(
+        "/srv/jupyterhub/idle.sqlite",
+        config=True,
+        help="Where the idle rule notes which servers it has ended; the start form says why. "
+        "Default: `/srv/jupyterhub/idle.sqlite`. Since 0.1.",
+    )
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._configured = {
@@ -87,7 +96,8 @@ class ProfileChoice(DockerSpawner):
         except AllocatorError as error:
             self.log.warning("The start form could not be filled: %s", error)
         mine = [profile for profile in self.offered if profile.is_for(self.group_names)]
-        return render_form(mine, self._last_choice(), gpus, note, waits=self.wait_in_line)
+        form = render_form(mine, self._last_choice(), gpus, note, waits=self.wait_in_line)
+        return note_of(Path(self.idle_file), self.user, self.name) + form
 
     def _last_choice(self) -> profiles.Choice | None:
         tried: tuple[Any, ...] = (self.user_options, {})

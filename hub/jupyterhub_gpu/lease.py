@@ -14,6 +14,7 @@ from typing import Any
 STATES = ("queued", "granted", "active", "ending", "ended")
 BEFORE_START = ("queued", "granted")  # no container yet: the same request takes it up again
 INJECTABLE = ("DeviceRequests", "Devices", "Mounts")
+MEASURED = ("process", "gpu", "none")
 
 
 class BadLease(ValueError):
@@ -94,6 +95,45 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What an active lease's GPUs are doing. `told` is all of it, as the allocator told it.
+
+    `measured` none: it cannot be told now, and `why` says why not. Else `idle_for_s` is how long
+    the GPUs have been idle at least (0 while busy), by the allocator's own clock.
+    """
+
+    measured: str
+    why: str | None
+    busy: bool
+    idle_for_s: int | None
+    told: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, told: object) -> Usage:
+        """Raises BadLease."""
+        fields = _Fields(told, "lease.usage")
+        measured = fields.take("measured", str)
+        if measured not in MEASURED:
+            raise BadLease(f"lease.usage.measured: {measured!r} is not known")
+        why = fields.take_or_none("why", str)
+        if measured == "none":
+            return cls(measured, why, False, None, fields.told)
+        busy, idle_for_s = fields.take("busy", bool), fields.take_count("idle_for_s", 0)
+        if busy and idle_for_s:
+            raise BadLease("lease.usage: busy and idle at once")
+        return cls(measured, why, busy, idle_for_s, fields.told)
+
+    @classmethod
+    def cautious(cls, told: object) -> Usage:
+        """As `parse`, but what is not understood is not measured: a server must start all the
+        same, and must not end by it."""
+        try:
+            return cls.parse(told)
+        except BadLease as error:
+            return cls("none", str(error), False, None, {"measured": "none", "why": str(error)})
+
+
+@dataclass(frozen=True)
 class Inject:
     """What the container gets, in the Docker API's own names."""
 
@@ -123,6 +163,7 @@ class Lease:
     ended_at: str | None
     queue: Queue | None
     inject: Inject | None
+    usage: Usage | None  # None: no GPUs, not active, or an allocator that does not measure
 
     @classmethod
     def parse(cls, told: object) -> Lease:
@@ -160,6 +201,7 @@ class Lease:
             ended_at=top.take_or_none("ended_at", str),
             queue=None if queue is None else _parse_queue(queue),
             inject=None if inject is None else _parse_inject(inject),
+            usage=None if top.told.get("usage") is None else Usage.cautious(top.told["usage"]),
         )
 
 

@@ -146,11 +146,12 @@ def last_end(leases: Iterable[Lease]) -> str:
             f"Your place in line ended{at}: you had waited as long as one may, or the hub was "
             "away for too long."
         )
-    why = _why(last)
+    why = why_ended(last)
     return f"Your last server ended{at}: {why}." if why else ""
 
 
-def _why(lease: Lease) -> str:
+def why_ended(lease: Lease) -> str:
+    """Why a server ended by itself or from outside; empty: somebody stopped it."""
     if lease.reason == "container_exited":
         return _exit_in_words(lease)
     known = {

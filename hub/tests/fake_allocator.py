@@ -50,7 +50,9 @@ class FakeAllocator:
         self.longest_wait_s: float | None = 24 * 3600.0
         self.estimate: dict[str, int] | None = None
         self.why = "no GPU is free"
+        self.usage: dict[str, Any] = {}  # user -> what tells of the usage of his leases
         self.renewed: dict[str, str] = {}
+        self.shown_to: list[dict[str, str]] = []  # for whom the inventory was asked
         self.runners: list[web.AppRunner] = []
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -264,7 +266,10 @@ class FakeAllocator:
         stable = json.dumps(
             {**told, "queue": queue and {**queue, "expires_at": None, "renew_by": None}}
         )
-        return {**told, "revision": hashlib.sha256(stable.encode()).hexdigest()[:12]}
+        told["revision"] = hashlib.sha256(stable.encode()).hexdigest()[:12]
+        measure = self.usage.get(lease["owner"]["user"])
+        measured = measure is not None and lease["state"] == "active" and lease["gpus"]
+        return told | {"usage": measure() if measured else None}
 
     # --- the API ------------------------------------------------------------------------------
 
@@ -388,6 +393,7 @@ class FakeAllocator:
 
     async def _gpus(self, request: web.Request) -> web.Response:
         held = self._held()
+        self.shown_to.append(dict(request.query))
         told = [
             {"uuid": uuid_of(i), "index": i, "model": "A100-40G", "slots": 1, "state": "ok"}
             | {"used": int(i in held), "mode": "shared" if i in held else "free"}

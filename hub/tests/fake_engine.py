@@ -7,6 +7,7 @@ the other containers; what a cell says is `cell_says`. `wrong` is what may never
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import io
 import itertools
@@ -33,9 +34,18 @@ def engine_error(status: int, words: str = "engine trouble") -> APIError:
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
+    """A person's server. `says` of its engine answers for it: (path, token) -> status, body."""
+
     def do_GET(self) -> None:
-        self.send_response(200)
+        says = self.server.says  # type: ignore[attr-defined]
+        token = self.headers.get("Authorization", "")
+        status, body = says(self.path, token) if says else (200, b"")
+        self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", body.decode())
         self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -74,6 +84,7 @@ class FakeEngine:
         self.exits: dict[str, int] = {}  # entrypoint -> code: such a container ends at once
         self.files: dict[str, dict[str, bytes]] = {}  # what was put into a container
         self.keeps_removed_s = 0.0
+        self.says: dict[str, Any] = {}  # owner (hub/user/server) -> what his server answers
         self._servers: dict[str, http.server.HTTPServer] = {}
 
     def _enter(self, method: str) -> None:
@@ -153,8 +164,9 @@ class FakeEngine:
             raise engine_error(409, f"cannot join network of a non running container: {cell}")
         shown = self._find(cell) if cell else found
         address = shown["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
-        server = http.server.ThreadingHTTPServer((address, 8888), _Server)
+        server: Any = http.server.ThreadingHTTPServer((address, 8888), _Server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        server.says = self.says.get(found["Config"]["Labels"].get("gpuhub.owner"))
         self._servers[found["Id"]] = server
 
     def logs(self, ref: str, *, stream: bool = False, follow: bool = False) -> Any:

@@ -272,12 +272,13 @@ def test_the_hubs_own_services_stand_beside_an_admins(configure):
     c.JupyterHub.load_roles = [{"name": "mine"}]
     c.JupyterHub.base_url = "/jupyter/"
     c, _, started = configure(c)
-    assert [each["name"] for each in c.JupyterHub.services] == ["mine", "gpuhub-resume", "gpus"]
+    names = [each["name"] for each in c.JupyterHub.services]
+    assert names == ["mine", "gpuhub-resume", "gpuhub-idle", "gpus"]
     roles = [each["name"] for each in c.JupyterHub.load_roles]
-    assert roles == ["mine", "gpuhub-resume", "server"]
+    assert roles == ["mine", "gpuhub-resume", "gpuhub-idle", "server"]
     assert c.JupyterHub.services[-1]["api_token"] == "ab" * 32
     assert started[-1][1] == "http://127.0.0.1:8081/jupyter/hub/api"
-    assert JupyterHub(config=c).services[-1]["name"] == "gpus"
+    assert [each["name"] for each in JupyterHub(config=c).services] == names
 
 
 def test_another_hubs_containers_have_other_names(configure, tmp_path):

@@ -1,0 +1,5 @@
+"""The idle rule: which servers lie idle, who is warned, and when one ends by itself.
+
+A service of the hub (`python -m jupyterhub_gpu.idle`). The rule itself (`deadline`, `rule`) has no
+I/O and no clock; `judge` brings it evidence, a durable memory and the time.
+"""

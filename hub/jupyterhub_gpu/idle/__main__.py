@@ -1,0 +1,5 @@
+"""python -m jupyterhub_gpu.idle"""
+
+from .service import main
+
+main()
