@@ -39,7 +39,8 @@ def why(verdict: Verdict, now: float, *, has_gpus: bool, unmeasured: str | None)
         return verdict.busy or ""
     if verdict.state == "unmeasured":
         more = f" ({unmeasured})" if unmeasured else ""
-        return f"what the GPU does cannot be measured now{more}"
+        what = "the GPU" if has_gpus else "your server"
+        return f"what {what} does cannot be measured now{more}"
     idle = idle_for(now - verdict.active_at, has_gpus=has_gpus)
     if verdict.ends_why == "unknown":
         return f"{idle}; what else your server does is not known"
