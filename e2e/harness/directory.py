@@ -144,8 +144,13 @@ class Directory(Server):
                 self.take_out_of(group, who)
 
     def set_password(self, who: Entry, password: str = "") -> None:
-        """Without one: the usual one."""
-        self.change(self.kind.layout.password(who, password or password_of(who.name)))
+        """Without one: the usual one. It need not be changed again."""
+        layout = self.kind.layout
+        self.change(layout.password(who, password or password_of(who.name)))
+        if layout.must_change:
+            name, value = layout.must_change
+            poll("the server's own note", lambda: value in self._look(layout.person_dn(who), name))
+            self.change(layout.lasting(who))
 
     def groups_of(self, who: Entry) -> list[str]:
         """Those of the tests' groups that have the person as a member."""
@@ -153,5 +158,7 @@ class Directory(Server):
         return [name for name in GROUPS if self._has(layout.group_dn(name), layout.person_dn(who))]
 
     def _has(self, group_dn: str, member_dn: str) -> bool:
-        found = self.container.exec(*self.kind.search, "-b", group_dn, "-s", "base", "member")
-        return member_dn.lower() in found.out.lower()
+        return member_dn.lower() in self._look(group_dn, "member").lower()
+
+    def _look(self, dn: str, name: str) -> str:
+        return self.container.exec(*self.kind.search, "-b", dn, "-s", "base", name).out

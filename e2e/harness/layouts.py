@@ -20,6 +20,7 @@ from .people import (
 BASE = "dc=example,dc=org"
 LONG_AGO = "20200101000000Z"
 FAR_AWAY = "20380101000000Z"
+NOW_TO_CHANGE = "19700101000000Z"
 FOR_GOOD = "000001010000Z"  # slapd: locked by an admin
 FILETIME_LONG_AGO = 132223104000000000  # 2020-01-01
 UNTIL_UNLOCKED = -(2**63)
@@ -76,6 +77,14 @@ class Layout:
     def group(self, name: str, members: list[str]) -> str:
         values: dict[str, Values] = {"objectClass": ["groupOfNames"], "cn": name}
         return ldif.add(self.group_dn(name), values | {"member": members})
+
+    # How the server notes, an instant after an admin's change of a password has been answered, that
+    # the person has to change it again; empty: it does not.
+    must_change: tuple[str, str] | tuple[()] = ()
+
+    def lasting(self, who: Entry) -> str:
+        """Takes that note back."""
+        raise NotImplementedError
 
     def extras(self) -> Iterator[str]:
         yield from ()
@@ -144,6 +153,7 @@ class FreeIpa(Layout):
     """389-ds, laid out as FreeIPA."""
 
     CLASSES = ("krbPrincipalAux", "inetUser")
+    must_change = ("passwordExpirationTime", NOW_TO_CHANGE)
 
     def person_dn(self, who: Entry) -> str:
         kind = "cn" if who.is_odd else "uid"
@@ -169,17 +179,14 @@ class FreeIpa(Layout):
             "disabled": {"nsAccountLock": "TRUE"},
             "expired": {"krbPrincipalExpiration": LONG_AGO},
             "stale": {"passwordExpirationTime": LONG_AGO},
-            "must-change": {"passwordExpirationTime": "19700101000000Z"},
+            "must-change": {"passwordExpirationTime": NOW_TO_CHANGE},
         }
         values = self._inet_person(who) | {"passwordExpirationTime": FAR_AWAY}
         values["objectClass"] = [*self.CLASSES, *values["objectClass"]]
         return ldif.add(self.person_dn(who), values | states.get(who.state, {}))
 
-    def password(self, who: Entry, password: str) -> str:
-        """After an admin's change the person would have to change it again."""
-        for_long = {"passwordExpirationTime": FAR_AWAY}
-        changed = super().password(who, password)
-        return changed + ldif.change(self.person_dn(who), "replace", for_long)
+    def lasting(self, who: Entry) -> str:
+        return ldif.change(self.person_dn(who), "replace", {"passwordExpirationTime": FAR_AWAY})
 
     def group(self, name: str, members: list[str]) -> str:
         number = 21001 + list(GROUPS).index(name)
