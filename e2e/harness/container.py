@@ -20,7 +20,9 @@ class Container:
     ) -> None:  # fmt: skip
         self.name = name_of(what)
         docker("rm", "-f", "-v", self.name, check=False)
-        place = ["--name", self.name, "--label", engine.RUN_LABEL, *(["--init"] if init else [])]
+        # Nobody asks for their health, and a dozen of them would start a process each every 5 s.
+        place = ["--name", self.name, "--label", engine.RUN_LABEL, "--no-healthcheck"]
+        place += ["--init"] if init else []
         self.id = docker("create", *place, *options, image, *command).out.strip()
 
     def put(self, files: dict[str, str], mode: int = 0o600) -> None:
