@@ -142,9 +142,15 @@ class AllocatorClient:
         user: str | None = None,
         server: str | None = None,
         patience_s: float | None = None,
+        *,
+        limit: int | None = None,
     ) -> list[Lease]:
-        """This hub's leases; `state` is live, ended or all. None: of any user or server."""
+        """This hub's leases; `state` is live, ended or all. None: of any user or server.
+
+        With `limit` so many at the most, those asked for last.
+        """
         asked = {"state": state, "user": user, "server": server}
+        asked["limit"] = None if limit is None else str(limit)
         query = {key: value for key, value in asked.items() if value is not None}
         told = await self.call("GET", "/v1/leases", query=query, patience_s=patience_s)
         return [_lease(item) for item in _list(told, "leases")]

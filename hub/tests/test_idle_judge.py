@@ -52,14 +52,6 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("doing", KEPT.values(), ids=KEPT.keys())
-async def test_what_works_or_is_not_known_is_kept(scene, doing):
-    ana = await scene.run("ana")
-    vars(ana).update(doing)
-    await scene.ticks(1.2 * LIMIT_S)
-    assert scene.runs() == {"ana"}
-
-
 ENDED = {
     "a forgotten page": {},
     "a closed page": {"kernel": "idle"},
@@ -71,12 +63,16 @@ ENDED = {
 }
 
 
-@pytest.mark.parametrize("doing", ENDED.values(), ids=ENDED.keys())
-async def test_what_is_idle_is_ended(scene, doing):
-    ana = await scene.run("ana")
-    vars(ana).update(doing)
+async def test_what_works_or_is_not_known_is_kept_and_what_is_idle_is_ended(scene, allocator):
+    """All at once: nobody's case is another's."""
+    allocator.gpus = len(KEPT) + len(ENDED)
+    names = {case: f"p{number}" for number, case in enumerate([*KEPT, *ENDED])}
+    for case, doing in {**KEPT, **ENDED}.items():
+        vars(await scene.run(names[case])).update(doing)
     await scene.ticks(1.2 * LIMIT_S)
-    assert scene.ends == ["ana"]
+    running = scene.runs()
+    assert [case for case in KEPT if names[case] not in running] == []
+    assert [case for case in ENDED if names[case] in running] == []
 
 
 async def test_a_person_types(scene):
@@ -179,12 +175,12 @@ async def test_an_allocator_that_is_away_ends_nothing(scene, allocator):
     assert await scene.until_end(0.3 * LIMIT_S) == pytest.approx(0.2 * LIMIT_S, abs=2 * EVERY_S)
 
 
-@pytest.mark.parametrize("usage", [{}, {"measured": "x"}, {"measured": "gpu", "busy": False}, 7])
-async def test_a_measure_that_is_not_understood_is_none(scene, allocator, usage):
+async def test_a_measure_that_is_not_understood_is_none(scene, allocator):
     await scene.run("ana")
-    allocator.usage["ana"] = lambda: usage
-    await scene.tick(2 * LIMIT_S)
-    assert scene.verdict("ana").state == "unmeasured"
+    for usage in ({}, {"measured": "x"}, {"measured": "gpu", "busy": False}, 7):
+        allocator.usage["ana"] = lambda told=usage: told
+        await scene.tick(2 * LIMIT_S)
+        assert scene.verdict("ana").state == "unmeasured"
 
 
 async def test_a_moment_of_silence_changes_nothing_and_ends_nothing(scene):
@@ -235,13 +231,12 @@ async def test_a_hub_that_does_not_answer_ends_nothing(scene):
     assert await scene.judge.arbiter(server={}) is False
 
 
-@pytest.mark.parametrize("reply", [problem("not-ready", 503), (200, {"leases": 7}), (200, [])])
-async def test_an_allocator_that_talks_nonsense_ends_nothing(scene, allocator, reply):
+async def test_an_allocator_that_talks_nonsense_ends_nothing(scene, allocator):
     await scene.run("ana")
-    allocator.script = [reply] * 50
-    await scene.tick(2 * LIMIT_S)
-    await scene.tick(2 * LIMIT_S)
-    assert scene.verdict("ana").state == "unmeasured"
+    for reply in (problem("not-ready", 503), (200, {"leases": 7}), (200, [])):
+        allocator.script = [reply] * 50
+        await scene.tick(2 * LIMIT_S)
+        assert scene.verdict("ana").state == "unmeasured"
 
 
 async def test_a_slow_server_holds_up_nobody(scene, engine):
@@ -264,7 +259,7 @@ async def test_a_slow_server_holds_up_nobody(scene, engine):
 # --- restarts and clocks ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", [0.7, 0.8, 0.82, 0.9, 0.95, 0.97, 0.99])
+@pytest.mark.parametrize("at", [0.7, 0.82, 0.93, 0.97])
 async def test_a_restart_in_the_warning_period_loses_and_doubles_nothing(scene, at):
     await scene.run("ana")
     await scene.tick(0.65 * LIMIT_S)

@@ -27,6 +27,7 @@ BODY_BYTES, HEAD_BYTES = 4096, 64 * 1024
 NAME_MAX = 1024
 FOR_S_MAX = 31 * 24 * 3600
 PATIENCE_S = 1.0
+HISTORY_READ = 100  # some of them were never granted, and are not shown
 
 log = logging.getLogger("jupyterhub_gpu.idle")
 
@@ -82,7 +83,9 @@ class People(Handler):
     async def _history(self, name: str) -> list[dict[str, Any]]:
         """Empty where the allocator does not answer."""
         try:
-            leases = await self.allocator.leases("ended", name, patience_s=PATIENCE_S)
+            leases = await self.allocator.leases(
+                "ended", name, patience_s=PATIENCE_S, limit=HISTORY_READ
+            )
         except AllocatorError as error:
             log.warning("No history of %s: %s", name, error)
             return []

@@ -25,6 +25,7 @@ from .rule import Evidence, Limits, Memory, Verdict
 from .store import Ended, Run, Store
 
 OUTAGE_LOOKS, OUTAGE_S = 3.0, 30.0
+FRESH_LOOKS, FRESH_S = 1.5, 5.0
 AGAIN_S = 2.0  # somebody who asks may make it look anew so often
 STOPPING_S = 60.0  # a server that is to end and still runs is judged anew after so long
 
@@ -65,7 +66,7 @@ class Judge:
         self.judged: dict[Key, Judged] = {}
         self._people: set[str] = set()
         self._ending: set[Run] = set()
-        self._looked_at = float("-inf")
+        self._looked_at = self._judged_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
     @property
@@ -140,6 +141,7 @@ class Judge:
         self._notice_the_living({each.run for each in judged})
         self._people = {person.name for person in people}
         self._publish(judged, whole=True)
+        self._judged_at = self.clock.now()
         self._tidy(judged)
 
     def _judge(self, person: Person, running: Running, seen: Seen) -> Judged:
@@ -208,14 +210,17 @@ class Judge:
 
     async def servers_of(self, user: str) -> list[Judged] | None:
         """A person's servers, judged at most a tick ago; None: there is no such person."""
-        await self.look_at_all(self.every_s * 1.5)
+        # a look under way is not waited for, as a silent server makes it last
+        if self.clock.now() - self._judged_at > max(FRESH_LOOKS * self.every_s, FRESH_S):
+            await self.look_at_all()
         if user not in self._people:
             person = await self.hub.person(user)
             if person is None:
                 return None
             if person.servers:
                 await self.look_at_all()
-        return [each for (name, _), each in sorted(self.judged.items()) if name == user]
+        mine = (each for (name, _), each in sorted(self.judged.items()) if name == user)
+        return [each for each in mine if each.run not in self._ending]
 
     async def keep(self, user: str, server: str, for_s: float | None) -> Judged | None:
         """Keep a server; None: there is no such server. Raises rule.CannotKeep or Ending."""
