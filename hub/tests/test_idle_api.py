@@ -10,6 +10,7 @@ import pytest
 from fake_allocator import problem, uuid_of
 from idle_scene import EVERY_S, LIMIT_S, SKIP_S, Scene
 
+from jupyterhub_gpu.idle import ask
 from jupyterhub_gpu.idle.api import application, listen
 
 
@@ -61,6 +62,22 @@ async def test_a_persons_servers(scene):
         "keep_s": LIMIT_S,
         "lifetime_ends_at": None,
     }
+
+
+async def test_everybodys_servers_as_an_admin_reads_them(scene):
+    await scene.run("ana")
+    await scene.run("bo")
+    await scene.tick(600)
+    status, told = await call(scene, "GET", "/servers")
+    assert (status, [each["user"] for each in told["servers"]]) == (200, ["ana", "bo"])
+    servers = await asyncio.to_thread(ask.ask, scene.socket)
+    head, first, second = ask.table(servers).splitlines()
+    assert head.split("  ")[0] == "SERVER"
+    assert first.startswith("ana/    one-gpu  0     idle   10 minutes  60 minutes  50 minutes")
+    assert first.endswith("GPU idle for 10 minutes")
+    assert second.startswith("bo/")
+    with pytest.raises(ask.NotTold, match=r"away\.sock"):
+        ask.ask(scene.socket.with_name("away.sock"))
 
 
 async def test_times_are_computed_when_they_are_told(scene):

@@ -108,3 +108,14 @@ def test_doctor_says_so_when_the_program_fails(shell: Shell) -> None:
 
 def test_doctor_before_the_images_are_built(shell: Shell) -> None:
     assert "note   directory" in check(shell, "ldap", "", NO_IMAGE="1").out
+
+
+def test_idle_asks_in_the_running_hub_only(shell: Shell) -> None:
+    verb(shell, "idle")
+    at = "docker exec --interactive id-hub python -m jupyterhub_gpu.idle.ask"
+    assert shell.called[-1] == f"{at} ana"
+    said = verb(shell, "idle", ENDS="2")
+    assert said.status == 2
+    said = verb(shell, "idle", STATE_OF_HUB="exited none")
+    assert "the hub does not run" in said.err
+    assert "idle wants a name" in verb(shell, "idle", person="-x").err

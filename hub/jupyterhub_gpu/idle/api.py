@@ -94,6 +94,17 @@ class People(Handler):
         return view.history(leases, store.ends_of(name), profiles)
 
 
+class Servers(Handler):
+    """GET /servers: everybody's, by name; for an admin at the machine."""
+
+    async def get(self) -> None:
+        await self.judge.look_at_all(self.judge.every_s * 1.5)
+        found = sorted(self.judge.judged.items())
+        self.tell({"servers": [
+            {"user": user, **view.server(each, self.judge.clock)} for (user, _), each in found
+        ]})  # fmt: skip
+
+
 class Keep(Handler):
     """POST /people/NAME/keep: not yet."""
 
@@ -147,6 +158,7 @@ def application(judge: Judge, allocator: AllocatorClient) -> web.Application:
     routes = [
         (r"/people/([^/]+)", People, parts),
         (r"/people/([^/]+)/keep", Keep, parts),
+        (r"/servers", Servers, parts),
         (r"/gpus", Gpus, parts),
     ]
     return web.Application(routes, log_function=_log, default_handler_class=Unknown,
