@@ -118,7 +118,7 @@ def test_a_server_in_words():
     assert (told.title, told.gpus) == ("Server “big”", "GPUs 0, 1 · NVIDIA A100-SXM4-80GB")
     assert told.load == shown.Share(0.43, "43 %")
     assert told.memory == shown.Share(0.125, "20.0 of 160 GiB")
-    assert (told.colour, told.warning, told.keep) == ("warning", True, "Keep for 1 h")
+    assert (told.colour, told.warning, told.keep) == (shown.WARNED, True, "Keep for 1 h")
     assert (told.left, told.ends_why) == ("48 min", "because it is idle")
 
 
@@ -148,7 +148,7 @@ def test_what_is_missing_or_nonsense_is_left_out(told):
         (gpu(0), "Free", ""),
         (gpu(0, "ana"), "In use", "you"),
         (gpu(0, None), "In use", "somebody else"),
-        (gpu(0, "bo", None, None, slots=4), "3 of 4 places taken", "bo, somebody else (2 times)"),
+        (gpu(0, "bo", None, None, slots=4), "3 of 4 places taken", "bo, 2 others"),
         (gpu(0, "bo", slots=4, mode="exclusive"), "In use", "bo"),
         (gpu(0, state="draining"), "Closed for new servers", ""),
         (gpu(0, "bo", state="faulty"), "Out of service", "bo"),

@@ -12,24 +12,28 @@ from typing import Any
 
 type Told = Mapping[str, Any]
 
-# state -> what stands on the badge, and its colour
+# classes of badges
+GOOD, PLAIN, MARKED, NOTED = "gpus-good", "text-bg-secondary", "text-bg-primary", "text-bg-info"
+WARNED, BAD = "text-bg-warning", "text-bg-danger"
+# state -> what stands on the badge, and its class
 STATES = {
-    "busy": ("Working", "success"),
-    "idle": ("Idle", "secondary"),
-    "kept": ("Kept", "primary"),
-    "exempt": ("Not ended for idleness", "info"),
-    "unmeasured": ("Not measured", "info"),
-    "unlimited": ("No time limit", "info"),
+    "busy": ("Working", GOOD),
+    "idle": ("Idle", PLAIN),
+    "kept": ("Kept", MARKED),
+    "exempt": ("Not ended for idleness", NOTED),
+    "unmeasured": ("Not measured", NOTED),
+    "unlimited": ("No time limit", NOTED),
 }
+OTHER = "somebody else"
 ENDINGS = {
     "idle": "because it is idle",
     "unknown": "because its GPUs are idle and it does not say what else it does",
     "lifetime": "because servers of this kind run no longer than that",
 }
 GPU_STATES = {
-    "missing": ("Missing", "danger"),
-    "faulty": ("Out of service", "danger"),
-    "draining": ("Closed for new servers", "warning"),
+    "missing": ("Missing", BAD),
+    "faulty": ("Out of service", BAD),
+    "draining": ("Closed for new servers", WARNED),
 }
 
 
@@ -87,7 +91,7 @@ class Server:
 
     @classmethod
     def of(cls, told: Told, machine: Iterable[Told]) -> Server:
-        label, colour = STATES.get(str(told.get("state")), ("Running", "info"))
+        label, colour = STATES.get(str(told.get("state")), ("Running", NOTED))
         ends, left = Moment.of(told.get("ends_at")), number(told.get("ends_in_s"))
         warning = told.get("warning") in ("first", "last")
         most = Moment.of(told.get("keep_until_max"))
@@ -98,7 +102,7 @@ class Server:
             profile=str(told.get("profile") or ""),
             gpus=_gpus(told),
             label=label,
-            colour="warning" if warning else colour,
+            colour=WARNED if warning else colour,
             why=str(told.get("why") or ""),
             load=_load(told.get("usage")),
             memory=_memory(told, machine),
@@ -247,13 +251,19 @@ def _mib(used: float | None, whole: float | None) -> Share | None:
 def _holder(owner: object, me: str) -> str:
     name = owner.get("user") if isinstance(owner, dict) else None
     if not name:
-        return "somebody else"
+        return OTHER
     return "you" if name == me else str(name)
 
 
 def _counted(names: list[str]) -> list[str]:
     counts = {name: names.count(name) for name in names}
-    return [name if count == 1 else f"{name} ({count} times)" for name, count in counts.items()]
+    return [_times(name, count) for name, count in counts.items()]
+
+
+def _times(name: str, count: int) -> str:
+    if count == 1:
+        return name
+    return f"{count} others" if name == OTHER else f"{name} ({count} times)"
 
 
 def _gpu_state(told: Told, held: bool) -> tuple[str, str]:
@@ -261,10 +271,10 @@ def _gpu_state(told: Told, held: bool) -> tuple[str, str]:
         return known
     used, slots = number(told.get("used")) or 0, number(told.get("slots")) or 1
     if not held and not used:
-        return "Free", "success"
+        return "Free", GOOD
     if slots > 1 and used < slots and told.get("mode") != "exclusive":
-        return f"{used:.0f} of {slots:.0f} places taken", "primary"
-    return "In use", "secondary"
+        return f"{used:.0f} of {slots:.0f} places taken", MARKED
+    return "In use", PLAIN
 
 
 def _items(told: Told, key: str) -> list[dict[str, Any]]:
