@@ -25,7 +25,8 @@ class WithService(Scene):
     """As a Scene, but the hub itself starts the judge."""
 
     def _configure(self, c):
-        told = {**TOLD, "idle": IDLE, "allocator": {"socket": str(self.allocator.socket)}}
+        allocator = {**TOLD["allocator"], "socket": str(self.allocator.socket)}
+        told = {**TOLD, "idle": IDLE, "allocator": allocator}
         (self.folder / "hub.json").write_text(json.dumps(told))
         self.socket = self.folder / "idle.sock"
         options = {"config": "hub.json", "listen": "idle.sock", "engine": "engine.sock"}
