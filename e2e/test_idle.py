@@ -1,5 +1,6 @@
 """Idle servers end after two warnings and say why; who works, keeps or cannot be judged goes on."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,11 +16,10 @@ from harness.poll import poll
 from harness.product import configure, gpuhub, settings
 from harness.recovery import await_product
 from harness.work import (
-    SIM_CTL,
-    SIM_FOLDER,
     Kernel,
     await_state,
     judged,
+    load_gpu,
     pid_of,
     rest_all_gpus,
     terminal,
@@ -123,86 +123,119 @@ def open_notebook_with_busy_cell(world: World, page: Page, person: Person) -> No
     Kernel(world, person, ident).run("import time; time.sleep(600)", wait=False)
 
 
+def on_gpus(world: World, *indices: int) -> None:
+    """New leases go to these GPUs only."""
+    for index, uuid in enumerate(world.allocator.uuids()):
+        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": index not in indices})
+
+
+def begin_cell(world: World, person: Person, code: str) -> None:
+    person.start()
+    Kernel.begin(world, person).run(code, wait=False)
+
+
+def begin_thread(world: World, person: Person) -> None:
+    """A cell has ended, what it began still uses the GPU."""
+    person.start()
+    kernel = Kernel.begin(world, person)
+    kernel.run("import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()")
+    use_gpu(world, person, kernel.pid(), percent=40)
+
+
+def begin_nohup(world: World, person: Person) -> None:
+    person.start()
+    terminal(person, "nohup sleep 777 > /dev/null 2>&1 & exit")
+    pid = poll("the job", lambda: pid_of(world, person, "sleep 777"))
+    use_gpu(world, person, pid, percent=35)
+
+
+def begin_shell(person: Person) -> None:
+    person.start()
+    terminal(person, "sleep 600")
+
+
+def hold_memory(world: World, person: Person) -> None:
+    kernel = Kernel.begin(world, person)
+    kernel.run("x = 1")
+    use_gpu(world, person, kernel.pid(), percent=0, memory_mib=4000)
+
+
+WORKING = ["silent", "tabbed", "thread", "nohup", "shell", "typist", "printer"]
+RESTING = ["forgetful", "holder", "gone"]
+PRINTING = "import time\nfor n in range(600): print(n, flush=True); time.sleep(1)"
+
+
 def test_who_works_goes_on_and_who_does_not_is_ended(quick: World, chromium: Browsers) -> None:
     """All at once, on four GPUs with three slots: the load of each is told apart."""
     world = quick
-    working = ["silent", "tabbed", "thread", "nohup", "shell", "typist", "printer"]
-    resting = ["forgetful", "holder", "gone"]
-    people = {name: world.person(name) for name in working + resting}
-    on_one = world.allocator.uuids()[0]
-    for uuid in world.allocator.uuids()[1:]:
-        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": True})
-    at_once(*[lambda p=people[n]: p.start() for n in ("thread", "holder")])
-    for uuid in world.allocator.uuids()[1:]:
-        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": False})
-    for name in ("thread", "holder"):
-        assert [g["uuid"] for g in world.lease(people[name])["gpus"]] == [on_one]
-    rest = [each for name, each in people.items() if name not in ("thread", "holder")]
-    at_once(*[each.start for each in rest])
-
-    Kernel.begin(world, people["silent"]).run("import time; time.sleep(600)", wait=False)
-    printing = "import time\nfor n in range(600): print(n, flush=True); time.sleep(1)"
-    Kernel.begin(world, people["printer"]).run(printing, wait=False)
-    thread = Kernel.begin(world, people["thread"])
-    thread.run("import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()")
-    use_gpu(world, people["thread"], thread.pid(), percent=40)
-    terminal(people["nohup"], "nohup sleep 777 > /dev/null 2>&1 & exit")
-    use_gpu(world, people["nohup"], pid_of_command(world, people["nohup"], "sleep 777"), 35)
-    terminal(people["shell"], "sleep 600")
+    people = {name: world.person(name) for name in WORKING + RESTING}
+    on_gpus(world, 0)
+    begin_thread(world, people["thread"])
+    on_gpus(world, 1, 2, 3)
+    at_once(
+        lambda: begin_cell(world, people["silent"], "import time; time.sleep(600)"),
+        lambda: begin_cell(world, people["printer"], PRINTING),
+        lambda: begin_nohup(world, people["nohup"]),
+        lambda: begin_shell(people["shell"]),
+    )
+    people["typist"].start()
     typing = chromium.log_in(people["typist"])
     lab(typing, people["typist"])
+    people["tabbed"].start()
     open_notebook_with_busy_cell(world, chromium.log_in(people["tabbed"]), people["tabbed"])
-
-    begun = time.time()
-    holder = Kernel.begin(world, people["holder"])
-    holder.run("x = 1")
-    use_gpu(world, people["holder"], holder.pid(), percent=0, memory_mib=4000)
+    typing.keyboard.press("Shift")
+    at_once(people["forgetful"].start, people["gone"].start)
     tab = Tab(chromium.log_in(people["forgetful"]))
     lab(tab.page, people["forgetful"])
     shot(tab.page, "idle-status-item")
+    typing.keyboard.press("Shift")
+    on_gpus(world, 0)
+    people["holder"].start()
+    begun = time.time()
+    hold_memory(world, people["holder"])
+    on_gpus(world, 0, 1, 2, 3)
+    both = [world.lease(people[name])["gpus"][0]["uuid"] for name in ("thread", "holder")]
+    assert both == [world.allocator.uuids()[0]] * 2, "one GPU, two people, one of them at work"
     settled = time.time()
-
-    ended: dict[str, float] = {}
-    while len(ended) < len(resting) and time.time() < settled + LIMIT_S + LATE_S:
-        typing.keyboard.press("Shift")
-        tab.look()
-        for name in resting:
-            if name not in ended and not serves(people[name]):
-                ended[name] = time.time()
-        lost = [name for name in working if not serves(people[name])]
-        assert lost == [], f"ended though at work: {lost}; {tab.seen}"
-        time.sleep(0.5)
-    assert sorted(ended) == sorted(resting)
-    lease = {name: await_end(world, people[name], 20) for name in resting}
-    # the one that was let alone from its start on counts from there
-    assert moment(lease["holder"]["ended_at"]) >= begun + LIMIT_S
-    assert moment(lease["forgetful"]["ended_at"]) <= settled + LIMIT_S + LATE_S
-    warnings = [words for words in tab.seen if "Keep" in words]
-    assert len(warnings) >= 2, tab.seen
+    await_ends(people, typing, tab, settled + LIMIT_S + LATE_S)
+    lease = await_end(world, people["holder"], 20)
+    assert begun + LIMIT_S <= moment(lease["ended_at"]) <= settled + LIMIT_S + LATE_S
+    assert len([words for words in tab.seen if "Keep" in words]) >= 2, tab.seen
     report.say(f"warnings of a forgotten tab: {tab.seen}")
-
     while time.time() < settled + 2 * LIMIT_S:  # everybody's limit has passed, by far
         typing.keyboard.press("Shift")
         time.sleep(1)
-    states = {name: judged(world, people[name]) for name in working}
-    assert {name: told["state"] for name, told in states.items()} == dict.fromkeys(working, "busy")
-    assert all(serves(people[name]) for name in working)
+    assert all(serves(people[name]) for name in WORKING)
+    states = {name: judged(people[name]) for name in WORKING}
+    at_hand = states.pop("typist")
+    assert {each["state"] for each in states.values()} == {"busy"}, states
+    assert at_hand["idle_for_s"] < LIMIT_S / 2, at_hand
+    the_pages_say_why(people["holder"], chromium)
 
-    page = chromium.log_in(people["holder"])
-    page.goto(f"{people['holder'].base}/hub/home")
+
+def await_ends(people: dict[str, Person], typing: Page, tab: Tab, until: float) -> None:
+    """Who rests is ended in time, and nobody else; one types meanwhile."""
+    ended: set[str] = set()
+    while len(ended) < len(RESTING) and time.time() < until:
+        typing.keyboard.press("Shift")
+        tab.look()
+        ended |= {name for name in RESTING if not serves(people[name])}
+        lost = [name for name in WORKING if not serves(people[name])]
+        assert lost == [], f"ended though at work: {lost}; {tab.seen}"
+        time.sleep(0.5)
+    assert ended == set(RESTING), f"not ended in time: {set(RESTING) - ended}"
+
+
+def the_pages_say_why(person: Person, chromium: Browsers) -> None:
+    page = chromium.log_in(person)
+    page.goto(f"{person.base}/hub/home")
     said = page.locator(".gpuhub-ended").inner_text()
     shot(page, "idle-ended-home")
-    assert f"GPU idle for {LIMIT_S} seconds" in said, said
-    page.goto(f"{people['holder'].base}/hub/spawn")
-    shot(page, "idle-ended-form")
-    assert f"GPU idle for {LIMIT_S} seconds" in page.inner_text("body")
-    page.goto(f"{people['holder'].base}/user/{people['holder'].name}/lab")
-    shot(page, "idle-ended-not-running")
-    assert f"GPU idle for {LIMIT_S} seconds" in page.inner_text("body")
-
-
-def pid_of_command(world: World, person: Person, command: str) -> int:
-    return poll("the process", lambda: pid_of(world, person, command))
+    assert re.search(r"ended at .*: GPU idle for 3\d seconds", said), said
+    for path, name in (("/hub/spawn", "form"), (f"/user/{person.name}/lab", "not-running")):
+        page.goto(person.base + path)
+        shot(page, f"idle-ended-{name}")
+        assert "GPU idle for 3" in page.inner_text("body"), name
 
 
 def test_keep_extends_up_to_the_cap(quick: World, chromium: Browsers) -> None:
@@ -212,7 +245,7 @@ def test_keep_extends_up_to_the_cap(quick: World, chromium: Browsers) -> None:
     tab = chromium.log_in(ana)
     lab(tab, ana)
     tab.get_by_role("button", name="Keep").wait_for(timeout=(LIMIT_S + LATE_S) * 1000)
-    before = judged(world, bo)  # who has nobody at his tab
+    before = judged(bo)  # who has nobody at his tab
     assert before["warning"], before
     # By the API, again and again: never beyond the limit and what Keep gives in all.
     idle_since = time.time() - before["idle_for_s"]
@@ -220,12 +253,12 @@ def test_keep_extends_up_to_the_cap(quick: World, chromium: Browsers) -> None:
     for asked in (KEEP_S, 10**6, KEEP_MAX_S):
         answer = bo.call("POST", "/services/gpus/api/keep", json={"server": "", "for_s": asked})
         assert answer.status_code in (200, 409), answer.text
-    kept = judged(world, bo)
+    kept = judged(bo)
     assert kept["state"] == "kept"
     assert abs(moment(kept["ends_at"]) - cap) <= 3, (kept, cap)
     tab.get_by_role("button", name="Keep").click()
     shot(tab, "idle-kept")
-    after = poll("more time", lambda: judged(world, ana), lambda x: x["warning"] is None)
+    after = poll("more time", lambda: judged(ana), lambda x: x["warning"] is None)
     assert after["ends_in_s"] >= KEEP_S - 5, after
     ended = await_end(world, bo, LIMIT_S + KEEP_MAX_S + LATE_S)
     assert cap - 2 <= moment(ended["ended_at"]) <= cap + LATE_S, (ended, cap)
@@ -250,18 +283,18 @@ def test_what_cannot_be_judged_is_not_ended(quick: World) -> None:
     cy = world.person("cy")
     cy.start()
     uuid = world.lease(cy)["gpus"][0]["uuid"]
-    world.host.exec(SIM_CTL, "load", SIM_FOLDER, uuid, "--quirks", "hang")
-    await_state(world, cy, "unmeasured", seconds=40)
+    load_gpu(world, uuid, "--quirks", "hangs")
+    await_state(cy, "unmeasured", seconds=40)
     time.sleep(LIMIT_S + 5)
     assert serves(cy), "ended though its GPU could not be measured"
     assert world.lease(cy)["state"] == "active"
-    world.host.exec(SIM_CTL, "load", SIM_FOLDER, uuid, "--clear")
-    told = await_state(world, cy, "idle", seconds=40)
+    load_gpu(world, uuid, "--quirks", "none")
+    told = await_state(cy, "idle", seconds=40)
     assert told["idle_for_s"] < LIMIT_S, "a gap may hide work"
 
 
 def server_pid(world: World, person: Person) -> int:
-    return pid_of(world, person, "jupyterhub-singleuser")
+    return pid_of(world, person, "/opt/nb/bin/jupyterhub-singleuser")
 
 
 @pytest.mark.parametrize("when", ["first", "last"])
@@ -273,12 +306,12 @@ def test_the_hub_restarts_within_the_warning(quick: World, when: str) -> None:
     begun = time.time()
     poll(
         f"the {when} warning",
-        lambda: judged(world, ana),
+        lambda: judged(ana),
         lambda told: told["warning"] == when,
         seconds=LIMIT_S + LATE_S,
         every=0.2,
     )
-    idle_since = time.time() - judged(world, ana)["idle_for_s"]
+    idle_since = time.time() - judged(ana)["idle_for_s"]
     world.host.docker("restart", "-t", "5", HUB)
     back = time.time()
     await_product(world)
@@ -331,9 +364,7 @@ def test_the_next_in_line_has_the_gpu_at_once(quick: World) -> None:
         await_end(world, ana, LIMIT_S + LATE_S)
         bo.await_ready()
         mine = world.lease(bo)
-        gone = next(
-            use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"]
-        )
+        gone = next(use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"])
         waited = moment(mine["granted_at"]) - gone
         report.say(f"idle server's container gone to the next one's grant: {waited * 1000:.0f} ms")
         assert waited < 1

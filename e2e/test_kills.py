@@ -29,7 +29,13 @@ STRAYS_GONE_S = 120
 SECONDS_A_ROUND = 60  # at the very most
 DRIVER = Path(__file__).parent / "harness" / "kill_driver.py"
 PLACE = "/opt/kill_driver.py"
-SERVICES = ("gpuhub-allocator-1", "gpuhub-login-1", "gpuhub-hub-1", "gpuhub-proxy-1")
+SERVICES = (
+    "gpuhub-allocator-1",
+    "gpuhub-login-1",
+    "gpuhub-hub-1",
+    "gpuhub-proxy-1",
+    "gpuhub-status-1",
+)
 
 
 def run_driver(world: World, seed: str, over: threading.Event) -> dict:

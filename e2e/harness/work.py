@@ -2,16 +2,13 @@
 
 import json
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .hub import Person
+from . import engine
+from .hub import Person, at_once
 from .kernel import execute, open_channel
 from .poll import poll
 from .world import World
-
-SIM_CTL = "/usr/local/bin/nvml_sim_ctl"
-SIM_FOLDER = "/var/lib/docker/volumes/gpuhub_sim/_data"
 
 
 @dataclass
@@ -73,28 +70,31 @@ def terminal(person: Person, typed: str) -> str:
 def use_gpu(world: World, person: Person, pid: int, percent: int, memory_mib: int = 1000) -> None:
     """From now on this process has memory on the person's GPU and keeps it so busy."""
     gpu = world.lease(person)["gpus"][0]["uuid"]
-    world.host.exec(
-        *(SIM_CTL, "load", SIM_FOLDER, gpu, "--pid", str(pid)),
-        *("--process-mib", str(memory_mib), "--process-util", str(percent)),
-    )
+    what = ("--pid", str(pid), "--process-mib", str(memory_mib), "--process-util", str(percent))
+    load_gpu(world, gpu, *what)
+
+
+def load_gpu(world: World, gpu: str, *what: str) -> None:
+    """Change what a simulated GPU seems to be doing: options of `nvml_sim_ctl load`."""
+    run = ("run", "--rm", "--network", "none", "-v", "gpuhub_sim:/sim", engine.image("allocator"))
+    world.host.docker(*run, "nvml_sim_ctl", "load", "/sim", gpu, *what)
 
 
 def rest_all_gpus(world: World) -> None:
-    for gpu in world.allocator.uuids():
-        world.host.exec(SIM_CTL, "load", SIM_FOLDER, gpu, "--clear")
+    at_once(*[lambda g=gpu: load_gpu(world, g, "--clear") for gpu in world.allocator.uuids()])
 
 
-def judged(world: World, person: Person, server: str = "") -> dict:
+def judged(person: Person, server: str = "") -> dict:
     """What the status service tells a person of his server."""
     answer = person.call("GET", "/services/gpus/api/me")
     assert answer.status_code == 200, f"{answer.status_code}: {answer.text[:500]}"
     return next(each for each in answer.json()["servers"] if each["server"] == server)
 
 
-def await_state(world: World, person: Person, state: str, seconds: float = 30) -> dict:
+def await_state(person: Person, state: str, seconds: float = 30) -> dict:
     return poll(
         f"{person.name}'s server is {state}",
-        lambda: judged(world, person),
+        lambda: judged(person),
         lambda told: told["state"] == state,
         seconds=seconds,
         every=0.3,
