@@ -97,10 +97,11 @@ std::string library() {
   return given != nullptr ? given : NVML_SIM_LIBRARY;
 }
 
+// Once for the process: NVML stays as it was begun while anybody has it.
 void one_look(benchmark::State& state) {
-  const Children children{gpu_count * each};
-  const Machine machine{children.pids};
-  const auto inventory = inventory::make_bounded(
+  static const Children children{gpu_count * each};
+  static const Machine machine{children.pids};
+  static const auto inventory = inventory::make_bounded(
       inventory::make_nvml_inventory({.library = library(), .sim_folder = "", .warn = {}}),
       std::chrono::seconds(10));
   OfHost processes;
@@ -108,7 +109,8 @@ void one_look(benchmark::State& state) {
   usage::Books books{{}};
   std::vector<model::GpuId> gpus;
   std::vector<usage::Held> held;
-  for (const auto& gpu : inventory->gpus().value()) {
+  const auto listed = inventory->gpus().value();
+  for (const auto& gpu : listed) {
     const auto n = gpus.size();
     gpus.push_back(gpu.id);
     held.push_back({.lease = *model::LeaseId::parse(std::format("L-{}", n)),
