@@ -112,12 +112,15 @@ def test_what_a_site_gives_to_all_notebooks(world: World) -> None:
         "bundle = open(os.environ['REQUESTS_CA_BUNDLE']).read()\n"
         "shm = os.statvfs('/dev/shm')\n"
         "print(bundle.count('BEGIN CERTIFICATE') > 50, bundle.endswith('of the site\\n'))\n"
-        "print(os.environ['https_proxy'], os.environ['NO_PROXY'])\n"
+        "from urllib.parse import urlparse\n"
+        "ours = urlparse(os.environ['GPUHUB_STATUS_URL']).hostname\n"
+        "named = os.environ['NO_PROXY'].removesuffix(',' + ours)\n"
+        "print(os.environ['https_proxy'], named, named != os.environ['NO_PROXY'])\n"
         "print(shm.f_blocks * shm.f_frsize)",
     )
     assert said.splitlines() == [
         "True True",
-        "http://proxy.example.org:3128 localhost,127.0.0.1,hub,lab.example.org",
+        "http://proxy.example.org:3128 localhost,127.0.0.1,hub,lab.example.org True",
         str(256 * 2**20),
     ]
     assert world.notebook(ana)["HostConfig"]["PidsLimit"] == 300
