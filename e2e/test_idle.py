@@ -74,6 +74,7 @@ def quick(quick_world: World) -> Iterator[World]:
     rest_all_gpus(quick_world)
     yield from watched(quick_world, one_slot=False)
     rest_all_gpus(quick_world)
+    on_gpus(quick_world, 0, 1, 2, 3)
 
 
 @pytest.fixture
@@ -371,8 +372,7 @@ def test_the_next_in_line_has_the_gpu_at_once(quick: World) -> None:
     world = quick
     ana, bo = world.person("ana"), world.person("bo")
     uuids = world.allocator.uuids()
-    for uuid in uuids[1:]:
-        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": True})
+    on_gpus(world, 0)
     world.allocator.call("PATCH", f"/v1/gpus/{uuids[0]}", {"slots": 1})
     try:
         ana.start()
@@ -386,5 +386,4 @@ def test_the_next_in_line_has_the_gpu_at_once(quick: World) -> None:
         report.say(f"idle server's container gone to the next one's grant: {waited * 1000:.0f} ms")
         assert waited < 1
     finally:
-        for uuid in uuids:
-            world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": False, "slots": 3})
+        give_slots(world, 3)
