@@ -12,6 +12,7 @@ from idle_scene import EVERY_S, LIMIT_S, SKIP_S, Scene
 
 from jupyterhub_gpu.idle import ask
 from jupyterhub_gpu.idle.api import application, listen
+from jupyterhub_gpu.status.judge import Judge, JudgeAway
 
 
 @pytest.fixture
@@ -70,14 +71,14 @@ async def test_everybodys_servers_as_an_admin_reads_them(scene):
     await scene.tick(600)
     status, told = await call(scene, "GET", "/servers")
     assert (status, [each["user"] for each in told["servers"]]) == (200, ["ana", "bo"])
-    servers = await asyncio.to_thread(ask.ask, scene.socket)
+    servers = await Judge(str(scene.socket)).servers()
     head, first, second = ask.table(servers).splitlines()
     assert head.split("  ")[0] == "SERVER"
     assert first.startswith("ana/    one-gpu  0     idle   10 minutes  20 minutes  ")
     assert first.endswith("  GPU idle for 10 minutes")
     assert second.startswith("bo/")
-    with pytest.raises(ask.NotTold, match=r"away\.sock"):
-        ask.ask(scene.socket.with_name("away.sock"))
+    with pytest.raises(JudgeAway, match=r"away\.sock"):
+        await Judge(str(scene.socket.with_name("away.sock"))).servers()
 
 
 async def test_times_are_computed_when_they_are_told(scene):

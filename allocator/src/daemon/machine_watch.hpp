@@ -1,7 +1,7 @@
 // Looks at the machine on a thread of its own, because a driver may take its time: which GPUs there
 // are, what they and each process on them are doing, what went wrong with them, and what CDI specs
-// call them. Between two
-// looks it waits for faults, where the inventory can. Tells the loop; decides nothing.
+// call them. Between two looks it waits for faults, where the inventory can. Tells the loop; decides
+// nothing.
 #pragma once
 
 #include <chrono>
@@ -44,8 +44,7 @@ struct WatchTimes {
 class MachineWatch {
  public:
   // `inventory` null: the GPUs are listed, only CDI specs are read; `processes`, which may be null
-  // then, says whose processes use them. `tell` is called on the watch's
-  // thread, first at once.
+  // then, says whose processes use them. `tell` is called on the watch's thread, first at once.
   MachineWatch(std::unique_ptr<inventory::Inventory> inventory,
                std::unique_ptr<processes::Processes> processes,
                std::vector<std::string> cdi_folders, WatchTimes times,

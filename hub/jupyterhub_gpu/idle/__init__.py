@@ -3,3 +3,5 @@
 A service of the hub (`python -m jupyterhub_gpu.idle`). The rule itself (`deadline`, `rule`) has no
 I/O and no clock; `judge` brings it evidence, a durable memory and the time.
 """
+
+SOCKET = "/run/gpuhub/idle/idle.sock"  # where the judge listens; only root may ask there

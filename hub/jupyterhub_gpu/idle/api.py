@@ -106,7 +106,7 @@ class Servers(Handler):
 
 
 class Keep(Handler):
-    """POST /people/NAME/keep: not yet."""
+    """POST /people/NAME/keep: one of a person's servers does not end for a while."""
 
     async def post(self, quoted: str) -> None:
         name = self.name(quoted)

@@ -5,50 +5,17 @@ Run in the hub's container: python -m jupyterhub_gpu.idle.ask [NAME]
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
+import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from . import words
+from jupyterhub_gpu.status.judge import Judge, JudgeAway, JudgeRefuses
 
-SOCKET = Path("/run/gpuhub/idle/idle.sock")
+from . import SOCKET, words
+
 TIMEOUT_S = 20.0
 HEAD = ("SERVER", "PROFILE", "GPUS", "STATE", "IDLE", "LIMIT", "ENDS IN", "WHY")
-
-
-class NotTold(Exception):
-    """The judge does not answer, or not as it should; in words."""
-
-
-class _Wire(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("judge", timeout=TIMEOUT_S)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT_S)
-        self.sock.connect(str(self.path))
-
-
-def ask(path: Path) -> list[dict[str, Any]]:
-    """All servers that run, by person. Raises NotTold."""
-    wire = _Wire(path)
-    try:
-        wire.request("GET", "/servers")
-        reply = wire.getresponse()
-        told = json.loads(reply.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotTold(f"{path}: {error}") from error
-    finally:
-        wire.close()
-    if reply.status != http.client.OK:
-        raise NotTold(str(told.get("detail", reply.status)))
-    return list(told["servers"])
 
 
 def table(servers: Sequence[dict[str, Any]]) -> str:
@@ -82,8 +49,8 @@ def _length(seconds: int | None) -> str:
 def main(arguments: Sequence[str]) -> int:
     """0; 1: NAME has no server; 2: the judge does not tell."""
     try:
-        servers = ask(SOCKET)
-    except NotTold as error:
+        servers = asyncio.run(Judge(SOCKET, TIMEOUT_S).servers())
+    except (JudgeAway, JudgeRefuses) as error:
         print(f"What is idle is not told now: {error}", file=sys.stderr)
         return 2
     named = [each for each in servers if not arguments or each["user"] == arguments[0]]

@@ -19,6 +19,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from jupyterhub_gpu.allocator import AllocatorClient
 from jupyterhub_gpu.settings import Settings
 
+from . import SOCKET
 from .api import application, listen
 from .clock import Clock
 from .doors import Doors
@@ -30,7 +31,6 @@ from .store import Store
 
 CONFIG = Path("/etc/gpuhub/hub.json")
 STATE = Path("/srv/jupyterhub/idle.sqlite")
-SOCKET = Path("/run/gpuhub/idle/idle.sock")
 ENGINE = "/var/run/docker.sock"
 LOCK_WAIT_S = 15.0
 BUSY_CODE, ORPHAN_CODE = 75, 76
@@ -119,7 +119,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jupyterhub_gpu.idle", description=__doc__)
     parser.add_argument("--config", type=Path, default=CONFIG, help="hub.json")
     parser.add_argument("--state", type=Path, default=STATE, help="what must not be forgotten")
-    parser.add_argument("--listen", type=Path, default=SOCKET, help="the socket to answer on")
+    parser.add_argument("--listen", type=Path, default=Path(SOCKET), help="the socket to answer on")
     parser.add_argument("--engine", default=ENGINE, help="the container engine's socket")
     parser.add_argument("--hub-api", default="", help="URL; else JUPYTERHUB_API_URL")
     return parser.parse_args(arguments)

@@ -7,13 +7,13 @@ import re
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
+from ..idle import SOCKET
 from . import PREFIX
 from .api import Gpus, Health, Keep, Me, Nothing
 from .identity import Service, cookie_options, cookie_secret, hub_oauth
 from .judge import Judge
 from .pages import STATIC, Asset, Callback, Door, Page, View
 
-SOCKET = "/run/gpuhub/idle/idle.sock"
 HUB_URL = "http://hub:8081"
 
 

@@ -11,6 +11,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
+from ..bounded import read_bounded
+
 LIMIT_S = 5.0
 LIMIT_BYTES = 4 * 1024 * 1024
 PASSED_ON = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -54,6 +56,10 @@ class Judge:
             raise JudgeAway("the answer is about somebody else")
         return Person(_list(told, "servers"), _list(told, "history"))
 
+    async def servers(self) -> list[dict[str, Any]]:
+        """Everybody's servers, each with its `user`; for an admin. Raises JudgeAway."""
+        return _list(await self._call("GET", "/servers"), "servers")
+
     async def keep(self, name: str, server: str, for_s: int | None) -> dict[str, Any]:
         """Keep one of a person's servers; what it is then. Raises JudgeRefuses or JudgeAway."""
         body: dict[str, Any] = {"server": server}
@@ -79,7 +85,7 @@ class Judge:
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
                 session.request(method, url, json=body, allow_redirects=False) as reply,
             ):
-                raw, status = await _read(reply), reply.status
+                raw, status = await read_bounded(reply, LIMIT_BYTES), reply.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise JudgeAway(f"{self.socket}: {error or type(error).__name__}") from error
         try:
@@ -93,16 +99,6 @@ class Judge:
         if status != HTTPStatus.OK:
             raise JudgeAway(f"status {status}")
         return told
-
-
-async def _read(reply: aiohttp.ClientResponse) -> bytes:
-    pieces, size = [], 0
-    async for piece in reply.content.iter_chunked(64 * 1024):
-        size += len(piece)
-        if size > LIMIT_BYTES:
-            raise JudgeAway("the answer is too long")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _path_of(name: str) -> str:
