@@ -1,7 +1,7 @@
 // Looks at the machine on a thread of its own, because a driver may take its time: which GPUs there
 // are, what they and each process on them are doing, what went wrong with them, and what CDI specs
-// call them. Between two looks it waits for faults, where the inventory can. Tells the loop; decides
-// nothing.
+// call them. Between two looks it waits for faults, where the inventory can. Tells the loop;
+// decides nothing.
 #pragma once
 
 #include <chrono>
