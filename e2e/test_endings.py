@@ -77,7 +77,6 @@ def test_gpus_stay_taken_while_a_stopping_container_runs(world: World) -> None:
     lease = world.lease(ana)
     pid = world.notebook(ana)["State"]["Pid"]
     world.host.exec("kill", "-STOP", str(pid))  # it will not hear SIGTERM: 10 s to SIGKILL
-    ana.stop()
     asks = 0
 
     def ask() -> bool:
@@ -87,7 +86,8 @@ def test_gpus_stay_taken_while_a_stopping_container_runs(world: World) -> None:
         assert answer.status == 201 or answer.problem == "no-gpu-free", answer
         return answer.status == 201
 
-    poll("granted after the end", ask, seconds=40)
+    # While it stops: the hub answers after 10 s, when the engine's patience ends as well.
+    at_once(ana.stop, lambda: poll("granted after the end", ask, seconds=40))
     assert asks > 1, "the first ask must be refused: the container still ran"
     bos = world.allocator.lease_of("bo")
     assert ns(bos["created_at"]) >= engine_said(world, lease["container"], "die") - 1_000_000

@@ -23,11 +23,21 @@ junit_count_one() {
     END { printf "%d %d %d\n", passed, failed + !whole, skipped }' "$1"
 }
 
-# junit_failures FILE…: the names of failed tests, one per line.
+# junit_failures FILE…: the failed tests, one per line: the name, and the beginning of what is said
+# of it if anything is, in one line.
 junit_failures() {
   awk 'BEGIN { RS = "<testcase" }
-    FNR > 1 && /<failure|<error/ {
-      match($0, / name="[^"]*"/)
-      print substr($0, RSTART + 7, RLENGTH - 8)
+    FNR > 1 && match($0, /<(failure|error)[^>]*/) {
+      said = attribute(substr($0, RSTART, RLENGTH), "message")
+      gsub(/(&#(x0*[aAdD9]|10|13|9);|[[:space:]])+/, " ", said)
+      gsub(/&lt;/, "<", said); gsub(/&gt;/, ">", said)
+      gsub(/&quot;/, "\"", said); gsub(/&apos;|&#39;|&#x27;/, "\x27", said)
+      gsub(/&amp;/, "\\&", said)
+      if (length(said) > 600) said = substr(said, 1, 600) " …"
+      print attribute($0, "name") (said == "" ? "" : ": " said)
+    }
+    function attribute(text, name) {
+      return match(text, " " name "=\"[^\"]*\"") \
+        ? substr(text, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : ""
     }' "$@"
 }

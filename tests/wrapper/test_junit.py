@@ -36,7 +36,23 @@ def test_counts(shell: Shell) -> None:
     assert shell.call("junit_count", two).out == "1 1 1\n"
     assert shell.call("junit_count", shell.write("c.xml", NODE)).out == "1 1 0\n"
     assert shell.call("junit_count", one, two).out == "2 3 2\n"
-    assert shell.call("junit_failures", one, two).lines == ["bad", "broken", "A.Two"]
+    assert shell.call("junit_failures", one, two).lines == [
+        "bad: x",
+        "broken: y",
+        "A.Two",
+    ]
+
+
+def test_a_failure_says_why(shell: Shell) -> None:
+    message = "AssertionError: {&apos;a&apos;: 1} &lt;&#10;  2 &amp;lt; &quot;3&quot;"
+    text = PYTEST.replace('message="x"', f'message="{message}"')
+    said = shell.call("junit_failures", shell.write("a.xml", text)).lines
+    assert said[0] == "bad: AssertionError: {'a': 1} < 2 &lt; \"3\""
+    long = PYTEST.replace('message="x"', f'message="{"é" * 700}"')
+    said = shell.call("junit_failures", shell.write("a.xml", long)).lines
+    assert said[0].startswith("bad: éé")
+    assert said[0].endswith("é …")
+    assert len(said) == 2
 
 
 def test_a_cut_file_is_a_failure(shell: Shell) -> None:
