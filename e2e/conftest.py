@@ -22,6 +22,7 @@ MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts
           "test_member", "test_kills", "test_systemuser"}  # fmt: skip
 # Its rounds take longer than all other files together; run by its name (docs/testing.md).
 BY_NAME_ONLY = {"test_kills.py"}
+AUTH = "test_auth_"
 BASE_IMAGE = "debian:trixie-slim"
 
 
@@ -42,6 +43,10 @@ class Machines:
                 driver.install(self.running[name])
         return self.running[name]
 
+    def sleep(self) -> None:
+        for host in self.running.values():
+            host.sleep()
+
     def remove(self) -> None:
         for host in self.running.values():
             host.remove()
@@ -57,6 +62,13 @@ def machines(request: pytest.FixtureRequest) -> Iterator[Machines]:
     request.config.stash[evidence.HOSTS] = made.running
     yield made
     made.remove()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def they_sleep(machines: Machines) -> Iterator[None]:
+    """Between files all machines sleep; who needs one again wakes it by its first command."""
+    yield
+    machines.sleep()
 
 
 @pytest.fixture(scope="session")
@@ -111,13 +123,21 @@ class Groups(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition(".py")[0]
-        if file.startswith("test_auth_"):
+        if file.startswith(AUTH):
             return "directories"
         return "moving" if file in MOVING else "steady"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
     return Groups(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Five directory servers and their hubs are a load: they go with the last test that asks."""
+    last = nextitem is None or not nextitem.path.name.startswith(AUTH)
+    if last and item.path.name.startswith(AUTH) and evidence.LOGS in item.config.stash:
+        item.config.stash[evidence.LOGS].remove()
 
 
 @pytest.hookimpl(hookwrapper=True)

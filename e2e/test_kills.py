@@ -143,7 +143,7 @@ def test_kills_under_load(world_of_kills: World, live_restore: bool) -> None:
     told, hub = at_once(lambda: run_driver(world, seed, over), lambda: use_the_hub(bo, over))
     counted = Counter(told["counted"]) + hub
     line = ", ".join(f"{n} {what}" for what, n in sorted(counted.items()))
-    report.say(f"kills, live-restore {live_restore}, seed {seed}: {line}")
+    report.say(f"kills, live-restore {live_restore}, seed {seed}: {line}; s: {told['took_s']}")
     assert told["wrong"] == []
     kills = sum(n for what, n in counted.items() if what.startswith("kills of"))
     assert kills == ROUNDS * KILLS_A_ROUND

@@ -86,7 +86,9 @@ class AuthHubs:
         return logs | ({"login helper": self.helper.log()} if self.helper else {})
 
     def remove(self) -> None:
+        """All there are; who asks afterwards has new ones."""
         for part in [*self.hubs.values(), *self.servers.values()]:
             part.remove()
         if self.helper:
             self.helper.remove()
+        self.servers, self.hubs, self.helper = {}, {}, None

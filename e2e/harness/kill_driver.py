@@ -57,6 +57,7 @@ class Load:
         self.over = threading.Event()
         self.lock = threading.Lock()
         self.counted: Counter[str] = Counter()
+        self.took_s: Counter[str] = Counter()
         self.wrong: list[str] = []
 
     def count(self, what: str) -> None:
@@ -193,10 +194,12 @@ class Killer:
         self.random.shuffle(parts)
         for part in parts:
             time.sleep(self.random.uniform(0, 0.3))  # the moment; nothing is waited for
+            began = time.monotonic()
             if part == "engine":
                 self.kill_engine()
             else:
                 self.kill(part, {"allocator": "gpu-allocator", "hub": "jupyterhub"}[part])
+            self.load.took_s[part] += time.monotonic() - began
         self.nothing_is_shared()
 
     def kill(self, part: str, name: str) -> None:
@@ -283,7 +286,8 @@ def main() -> None:
     load.over.set()
     for worker in workers:
         worker.join(PATIENCE_S)
-    print(json.dumps({"counted": load.counted, "wrong": load.wrong}))
+    took_s = {part: round(seconds) for part, seconds in load.took_s.items()}
+    print(json.dumps({"counted": load.counted, "took_s": took_s, "wrong": load.wrong}))
 
 
 if __name__ == "__main__":

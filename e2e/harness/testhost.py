@@ -15,6 +15,8 @@ LIKE_A_MACHINE = [
     *("--tmpfs", "/run:exec,mode=755", "--stop-timeout", "90"),
 ]
 
+SHORT_ID = 12  # digits of a container's id as the client shows it
+
 
 @dataclass(frozen=True)
 class HostSpec:
@@ -56,6 +58,7 @@ class TestHost:
         self.data = data
         self.spec = spec
         self.address = ""
+        self._asleep = False
         self._learn_address()
 
     @classmethod
@@ -75,7 +78,8 @@ class TestHost:
     def exec(
         self, *command: str, stdin: str | None = None, check: bool = True, seconds: float = 120
     ) -> Done:
-        """Run a command in the host as root."""
+        """Run a command in the host as root; wakes it up."""
+        self.wake()
         interactive = ["-i"] if stdin is not None else []
         return docker(
             *("exec", *interactive, self.container, *command),
@@ -92,9 +96,12 @@ class TestHost:
         return self.exec("docker", *args, check=check, seconds=seconds)
 
     def inspect(self, container: str) -> dict | None:
-        """The host engine's record of a container, or None if it has none."""
+        """The host engine's record of a container by name or id, or None if it has none."""
         found = self.docker("container", "inspect", container, check=False)
-        return json.loads(found.out)[0] if found.status == 0 else None
+        record = json.loads(found.out)[0] if found.status == 0 else None
+        # The engine also takes the beginning of an id for a name that nobody has.
+        whole = record and container in (record["Name"].removeprefix("/"), record["Id"])
+        return record if whole or len(container) >= SHORT_ID else None
 
     def containers(self, *filters: str) -> list[str]:
         """Full ids of all containers, also stopped ones, that match `docker ps` filters."""
@@ -124,6 +131,17 @@ class TestHost:
             lambda seen: seen == value,
         )
 
+    def sleep(self) -> None:
+        """Nothing of it runs until `wake`: a dozen idle machines would be half of all load. One
+        that cannot be frozen now goes on."""
+        if not self._asleep:
+            self._asleep = docker("pause", self.container, check=False).status == 0
+
+    def wake(self) -> None:
+        if self._asleep:
+            docker("unpause", self.container)
+            self._asleep = False
+
     def restart_engine(self) -> None:
         self.exec("hostctl", "restart", "dockerd")
 
@@ -140,11 +158,13 @@ class TestHost:
 
     def reboot(self) -> None:
         """Shut down in order (the engine stops its containers) and boot again."""
+        self.wake()
         docker("stop", "-t", "90", self.container)
         self._boot()
 
     def cut_power(self) -> None:
         """Kill everything at once and boot again."""
+        self.wake()
         docker("kill", self.container)
         self._boot()
 
