@@ -25,9 +25,7 @@ def copy_out(image: str, path: str) -> bytes:
 
 def test_engine_adapter_against_a_real_engine(plain: TestHost) -> None:
     tar = copy_out(engine.image("allocator-test"), ADAPTER_TEST)
-    subprocess.run(
-        ["docker", "exec", "-i", plain.container, "tar", "x", "-C", "/run"], input=tar, check=True
-    )
+    subprocess.run(plain.unpacking("/run"), input=tar, check=True)
     done = plain.exec("/run/docker_real_test", check=False)
     assert done.status == 0, done.text
     assert "SKIPPED" not in done.text, done.text

@@ -14,7 +14,7 @@ def install(host: TestHost) -> None:
     place = host.sh("echo /usr/lib/$(uname -m)-linux-gnu/libnvidia-ml.so.1").out.strip()
     source = docker("create", "--label", engine.RUN_LABEL, engine.image("allocator")).out.strip()
     try:
-        unpack = ["docker", "exec", "-i", host.container, "tar", "x", "-C", place.rsplit("/", 1)[0]]
+        unpack = host.unpacking(place.rsplit("/", 1)[0])
         with subprocess.Popen(
             ["docker", "cp", "-L", f"{source}:{IN_IMAGE}", "-"], stdout=subprocess.PIPE
         ) as copy:

@@ -23,7 +23,7 @@ def install(host: TestHost, place: str = PLACE, owner: str = "root") -> None:
     names = [n for n in listed.split(b"\0") if n and os.path.lexists(CHECKOUT / os.fsdecode(n))]
     host.exec("mkdir", "-p", place)
     pack = ["tar", "c", "--null", "--no-recursion", "-T", "-"]
-    unpack = ["docker", "exec", "-i", host.container, "tar", "x", "--no-same-owner", "-C", place]
+    unpack = host.unpacking(place, "--no-same-owner")
     with subprocess.Popen(unpack, stdin=subprocess.PIPE) as reader:
         subprocess.run(pack, cwd=CHECKOUT, input=b"\0".join(names), stdout=reader.stdin, check=True)
         assert reader.stdin

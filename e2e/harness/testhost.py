@@ -111,6 +111,11 @@ class TestHost:
     def write(self, path: str, text: str) -> None:
         self.exec("sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", path, stdin=text)
 
+    def unpacking(self, place: str, *options: str) -> list[str]:
+        """The command that unpacks a tar, which it reads, in a folder of the host; wakes it up."""
+        self.wake()
+        return ["docker", "exec", "-i", self.container, "tar", "x", *options, "-C", place]
+
     def kill_process_of(self, container: str) -> None:
         """SIGKILL the first process of a container from the host, behind the engine's back."""
         found = self.inspect(container)
