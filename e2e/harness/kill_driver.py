@@ -118,6 +118,12 @@ class Worker(threading.Thread):
             status, lease = self.insist(lambda at=at: call(ALLOCATOR, "GET", at))
             if status != 200:
                 raise AssertionError(f"{path} was forgotten: {status} {lease}")
+        # The admin is shown a grant also while a new allocator has not asked the engine yet.
+        while lease["state"] == "granted" and "inject" not in lease:
+            time.sleep(0.05)
+            status, lease = self.insist(lambda: call(ALLOCATOR, "GET", path))
+            if status != 200:
+                raise AssertionError(f"{path} was forgotten: {status} {lease}")
         if lease["state"] == "granted":
             self.with_container(request_id, lease)
         else:
