@@ -115,21 +115,24 @@ class Worker(threading.Thread):
         while lease["state"] == "queued" and not self.load.over.is_set():
             self.insist(lambda: call(ALLOCATOR, "POST", f"{path}/renew"))
             at = f"{path}?wait=2&revision={lease['revision']}"
-            status, lease = self.insist(lambda at=at: call(ALLOCATOR, "GET", at))
-            if status != 200:
-                raise AssertionError(f"{path} was forgotten: {status} {lease}")
+            lease = self.known(at)
         # The admin is shown a grant also while a new allocator has not asked the engine yet.
         while lease["state"] == "granted" and "inject" not in lease:
             time.sleep(0.05)
-            status, lease = self.insist(lambda: call(ALLOCATOR, "GET", path))
-            if status != 200:
-                raise AssertionError(f"{path} was forgotten: {status} {lease}")
+            lease = self.known(path)
         if lease["state"] == "granted":
             self.with_container(request_id, lease)
         else:
             self.load.count("left while waiting")
         if lease["state"] != "granted" or not self.load.over.is_set():
             self.insist(lambda: call(ALLOCATOR, "DELETE", path))
+
+    def known(self, at: str) -> dict:
+        """A lease of ours, which nobody may have forgotten."""
+        status, lease = self.insist(lambda: call(ALLOCATOR, "GET", at))
+        if status != 200:
+            raise AssertionError(f"{at} was forgotten: {status} {lease}")
+        return lease
 
     def with_container(self, name: str, lease: dict) -> None:
         container = self.create(name, lease["inject"])
