@@ -1,20 +1,25 @@
-"""Idle servers end after two warnings and say why; who works, keeps or cannot be judged goes on."""
+"""Idle servers end after two warnings and say why; who works, keeps or cannot be judged goes on.
+
+What mostly waits for a limit waits together: each scene is one test, all are begun at once.
+"""
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 from playwright.sync_api import Page
 
-from conftest import Worlds, watched
+from conftest import Worlds
 from harness import report
-from harness.browser import Browsers, browsers, shot
+from harness.browser import browsers, shot
 from harness.hub import Person, at_once
 from harness.poll import poll
 from harness.product import configure, gpuhub, settings
 from harness.recovery import await_product
+from harness.tab import Tab, lab, open_notebook_with_busy_cell
 from harness.work import (
     Kernel,
     await_state,
@@ -27,8 +32,11 @@ from harness.work import (
 )
 from harness.world import World
 
-LIMIT_S, UNKNOWN_S, KEEP_S, KEEP_MAX_S = 45, 75, 20, 30
+LIMIT_S, KEEP_S, KEEP_MAX_S = 45, 20, 30
 PATIENT_S = 90  # of a profile of its own: time to see each warning
+UNKNOWN_S = 115  # after all others have ended: the stop of a silent server takes ten seconds
+FIRST_S, LAST_S = 0.2 * LIMIT_S, 0.05 * LIMIT_S  # before the end, that the two warnings begin
+SLOTS = 24
 SETTINGS = f"""
 [idle]
 gpu_limit = "{LIMIT_S}s"
@@ -42,23 +50,39 @@ sample_every = "1s"
 slug = "patient"
 gpus = 1
 idle_limit = "{PATIENT_S}s"
+[[profiles]]
+slug = "alone"
+gpus = 1
+mode = "exclusive"
 """
 HUB = "gpuhub-hub-1"
-NOTICE = ".jp-Notification-Toast, .Toastify__toast"
-LATE_S = 15  # after its time, at most: looks, the stop itself
-INPUT_EVERY_S = 10  # a page tells of a person's input so often
+LATE_S = 20  # after its time, at most: looks beside a silent server, the stops of others, its own
+SURE_S = LIMIT_S + 15  # who still serves after that was not ended for being idle
+GPU_IDLE = r"GPU idle for ([45]\d seconds|1 minute)"
+PRINTING = "import time\nfor n in range(600): print(n, flush=True); time.sleep(1)"
+
+type Scene = Callable[[World], None]
+SCENES: dict[str, Scene] = {}
+
+
+def scene(work: Scene) -> Scene:
+    """A test that waits beside the others, all of them on one GPU."""
+    SCENES[work.__name__] = work
+    return work
 
 
 @pytest.fixture(scope="module")
 def quick_world(worlds: Worlds) -> Iterator[World]:
-    """The product with short limits and three slots on each GPU; afterwards as it was."""
+    """The product with short limits and many slots on each GPU; afterwards as it was."""
     world = worlds.get("plain")
     before = world.host.exec("cat", "/opt/gpuhub/gpuhub.toml").out
-    text = settings(world.host, slots=3, extra=SETTINGS)
+    text = settings(world.host, slots=SLOTS, extra=SETTINGS)
     configure(world.host, text.replace("[allocator]", '[allocator]\nshow_holders = "group"'))
     gpuhub(world.host, "up")
-    give_slots(world, 3)  # what was said of single GPUs before wins over the file
+    give_slots(world, SLOTS)  # what was said of single GPUs before wins over the file
+    rest_all_gpus(world)
     yield world
+    clear(world)
     configure(world.host, before)
     gpuhub(world.host, "up")
     give_slots(world, 1)
@@ -70,90 +94,54 @@ def give_slots(world: World, number: int) -> None:
         assert answer.status == 200, answer
 
 
+def on_gpus(world: World, number: int) -> None:
+    """New leases go to the first GPUs only."""
+    for index, uuid in enumerate(world.allocator.uuids()):
+        answer = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": index >= number})
+        assert answer.status == 200, answer
+
+
+def clear(world: World) -> None:
+    """Everything stopped, all GPUs at rest and open to all."""
+    world.stop_everything()
+    world.await_nothing_left()
+    rest_all_gpus(world)
+    on_gpus(world, len(world.allocator.uuids()))
+
+
 @pytest.fixture
 def quick(quick_world: World) -> Iterator[World]:
-    rest_all_gpus(quick_world)
-    yield from watched(quick_world, one_slot=False)
-    rest_all_gpus(quick_world)
-    on_gpus(quick_world, 0, 1, 2, 3)
+    clear(quick_world)
+    yield quick_world
+    clear(quick_world)
 
 
-@pytest.fixture
-def chromium() -> Iterator[Browsers]:
-    with browsers() as made:
-        yield made
-
-
-def lab(page: Page, person: Person, path: str = "lab") -> None:
-    """JupyterLab, loaded, its status item there."""
-    page.goto(f"{person.base}/user/{person.name}/{path}")
-    page.locator(".gpuhub-Status a").wait_for(timeout=60_000)
+@pytest.fixture(scope="module")
+def scenes(request: pytest.FixtureRequest, quick_world: World) -> Iterator[dict[str, Future[None]]]:
+    """Those that were asked for, begun. Two GPUs: one for all, and one for who wants it alone."""
+    named = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = {each.params["name"] for each in named if each and "name" in each.params} & set(SCENES)
+    on_gpus(quick_world, 2)
+    alone = quick_world.person("alone")
+    alone.start("alone")
+    with ThreadPoolExecutor(len(SCENES)) as pool:
+        yield {name: pool.submit(SCENES[name], quick_world) for name in asked}
 
 
 def moment(told: str) -> float:
     return datetime.fromisoformat(told).timestamp()
 
 
-def await_end(world: World, person: Person, seconds: float) -> dict:
-    """The person's lease, ended, with the time of its end."""
+def await_end(world: World, person: Person, seconds: float) -> float:
+    """When the person's lease has ended."""
     person.await_stopped(seconds=seconds)
     ended = world.allocator.leases("ended", person.name)
-    return max(ended, key=lambda lease: lease["ended_at"])
+    return max(moment(lease["ended_at"]) for lease in ended)
 
 
 def serves(person: Person) -> bool:
     model = person.server()
     return bool(model and model["ready"])
-
-
-REMEMBER = f"""
-window.noticed = [];
-new MutationObserver(() => {{
-  for (const each of document.querySelectorAll("{NOTICE}")) {{
-    const words = each.innerText.replace(/\\s+/g, " ").trim();
-    if (words && !window.noticed.includes(words)) window.noticed.push(words);
-  }}
-}}).observe(document, {{ subtree: true, childList: true, characterData: true }});
-"""
-
-
-class Tab:
-    """A page left alone, and the warnings that it has shown, however briefly."""
-
-    def __init__(self, page: Page, person: Person) -> None:
-        self.page = page
-        self.seen: list[str] = []
-        page.add_init_script(REMEMBER)
-        lab(page, person)
-
-    def look(self) -> None:
-        for words in self.page.evaluate("window.noticed"):
-            if words not in self.seen:
-                self.seen.append(words)
-                shot(self.page, f"idle-warning-{len(self.seen)}")
-
-
-def open_notebook_with_busy_cell(world: World, page: Page, person: Person) -> None:
-    cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": [],
-            "execution_count": None, "id": "a"}  # fmt: skip
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    place = f"/user/{person.name}/api"
-    body = {"type": "notebook", "content": content}
-    assert person.call("PUT", f"{place}/contents/n.ipynb", json=body).status_code == 201
-    lab(page, person, "lab/tree/n.ipynb")
-    ident = poll(
-        "the notebook's kernel",
-        lambda: person.call("GET", f"{place}/sessions").json(),
-        lambda listed: listed and listed[0]["kernel"],
-    )[0]["kernel"]["id"]
-    Kernel(world, person, ident).run("import time; time.sleep(600)", wait=False)
-
-
-def on_gpus(world: World, *indices: int) -> None:
-    """New leases go to these GPUs only."""
-    for index, uuid in enumerate(world.allocator.uuids()):
-        world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": index not in indices})
 
 
 def begin_cell(world: World, person: Person, code: str) -> None:
@@ -181,182 +169,184 @@ def begin_shell(person: Person) -> None:
     terminal(person, "sleep 600")
 
 
-def hold_memory(world: World, person: Person) -> None:
+def hold_memory(world: World, person: Person) -> float:
+    """Memory on the GPU, and no more work. When it began."""
+    begun = time.time()
+    person.start()
     kernel = Kernel.begin(world, person)
     kernel.run("x = 1")
     use_gpu(world, person, kernel.pid(), percent=0, memory_mib=4000)
+    return begun
 
 
-WORKING = ["silent", "tabbed", "thread", "nohup", "shell", "typist", "printer"]
-RESTING = ["forgetful", "holder", "gone"]
-GPU_IDLE = r"GPU idle for ([45]\d seconds|1 minute)"
-PRINTING = "import time\nfor n in range(600): print(n, flush=True); time.sleep(1)"
+@scene
+def who_works_goes_on(world: World) -> None:
+    names = ["silent", "printer", "nohup", "shell", "tabbed"]
+    people = {name: world.person(name) for name in names}
+    with browsers() as chromium:
+        at_once(
+            lambda: begin_cell(world, people["silent"], "import time; time.sleep(600)"),
+            lambda: begin_cell(world, people["printer"], PRINTING),
+            lambda: begin_nohup(world, people["nohup"]),
+            lambda: begin_shell(people["shell"]),
+        )
+        people["tabbed"].start()
+        open_notebook_with_busy_cell(world, chromium.log_in(people["tabbed"]), people["tabbed"])
+        until = time.time() + SURE_S
+        while time.time() < until:
+            lost = [name for name in names if not serves(people[name])]
+            assert lost == [], f"ended though at work: {lost}"
+            time.sleep(1)
+        states = {name: judged(people[name]) for name in names}
+        assert {each["state"] for each in states.values()} == {"busy"}, states
 
 
-def test_who_works_goes_on_and_who_does_not_is_ended(quick: World, chromium: Browsers) -> None:
-    """All at once, on four GPUs with three slots: the load of each is told apart."""
-    world = quick
-    people = {name: world.person(name) for name in WORKING + RESTING}
-    on_gpus(world, 0)
-    begin_thread(world, people["thread"])
-    on_gpus(world, 1, 2, 3)
-    at_once(
-        lambda: begin_cell(world, people["silent"], "import time; time.sleep(600)"),
-        lambda: begin_cell(world, people["printer"], PRINTING),
-        lambda: begin_nohup(world, people["nohup"]),
-        lambda: begin_shell(people["shell"]),
-    )
-    people["tabbed"].start()
-    open_notebook_with_busy_cell(world, chromium.log_in(people["tabbed"]), people["tabbed"])
-    opened = time.time()
-    at_once(lambda: people["forgetful"].start("patient"), people["gone"].start)
-    tab = Tab(chromium.log_in(people["forgetful"]), people["forgetful"])
-    shot(tab.page, "idle-status-item")
-    closed = chromium.log_in(people["gone"])
-    lab(closed, people["gone"])
-    closed.close()
-    on_gpus(world, 0)
-    people["holder"].start()
-    begun = time.time()
-    hold_memory(world, people["holder"])
-    on_gpus(world, 0, 1, 2, 3)
-    both = [world.lease(people[name])["gpus"][0]["uuid"] for name in ("thread", "holder")]
-    assert both == [world.allocator.uuids()[0]] * 2, "one GPU, two people, one of them at work"
+@scene
+def a_person_who_types_goes_on(world: World) -> None:
+    person = world.person("typist")
+    with browsers() as chromium:
+        page = chromium.log_in(person)
+        person.start()
+        lab(page, person)
+        until = time.time() + SURE_S
+        while time.time() < until:
+            page.keyboard.press("Shift")
+            assert serves(person), "ended though he types"
+            time.sleep(0.5)
+        told = judged(person)
+        assert told["idle_for_s"] < LIMIT_S / 2, told
+
+
+@scene
+def of_two_on_one_gpu_only_the_idle_one_is_ended(world: World) -> None:
+    """One is at work by a thread of a cell that has ended; the other's kernel holds memory."""
+    busy, idle = world.person("thread"), world.person("holder")
+    begun, _ = at_once(lambda: hold_memory(world, idle), lambda: begin_thread(world, busy))
     settled = time.time()
-    typing = chromium.log_in(people["typist"])
-    people["typist"].start()  # last: from now on nothing keeps us from typing
-    lab(typing, people["typist"])
-    pressed = await_ends(people, typing, tab, settled + PATIENT_S + LATE_S)
-    ended = {name: moment(await_end(world, people[name], 20)["ended_at"]) for name in RESTING}
-    assert begun + LIMIT_S <= ended["holder"] <= settled + LIMIT_S + LATE_S, ended
-    assert ended["gone"] <= settled + LIMIT_S + LATE_S, ended
-    assert opened + PATIENT_S <= ended["forgetful"] <= settled + PATIENT_S + LATE_S, ended
+    one, other = (world.lease(person)["gpus"][0]["uuid"] for person in (busy, idle))
+    assert one == other, "one GPU, two people"
+    ended = await_end(world, idle, LIMIT_S + LATE_S)
+    assert begun + LIMIT_S <= ended <= settled + LIMIT_S + LATE_S, (begun, ended, settled)
+    the_pages_say_why(idle)
+    assert serves(busy)
+    assert judged(busy)["state"] == "busy"
+
+
+def the_pages_say_why(person: Person) -> None:
+    with browsers() as chromium:
+        page = chromium.log_in(person)
+        page.goto(f"{person.base}/hub/home")
+        said = page.locator(".gpuhub-ended").inner_text()
+        shot(page, "idle-ended-home")
+        assert re.search(f"ended at .*: {GPU_IDLE}", said), said
+        for path, name in (("/hub/spawn", "form"), (f"/user/{person.name}/lab", "not-running")):
+            page.goto(person.base + path)
+            shot(page, f"idle-ended-{name}")
+            assert re.search(GPU_IDLE, page.inner_text("body")), name
+
+
+@scene
+def a_closed_tab_is_nobody(world: World) -> None:
+    person = world.person("gone")
+    with browsers() as chromium:
+        begun = time.time()
+        person.start()
+        page = chromium.log_in(person)
+        lab(page, person)
+        page.close()
+        closed = time.time()
+        ended = await_end(world, person, LIMIT_S + LATE_S)
+        assert begun + LIMIT_S <= ended <= closed + LIMIT_S + LATE_S, (begun, ended, closed)
+
+
+@scene
+def a_forgotten_tab_is_warned_twice(world: World) -> None:
+    person = world.person("forgetful")
+    begun = time.time()
+    person.start("patient")
+    with browsers() as chromium:
+        page = chromium.log_in(person)
+        tab = Tab(page, person)
+        left = time.time()
+        shot(page, "idle-status-item")
+        while serves(person):
+            assert time.time() <= left + PATIENT_S + LATE_S, tab.seen
+            tab.look()
+            time.sleep(0.5)
+        tab.look()
+    ended = await_end(world, person, LATE_S)
+    assert begun + PATIENT_S <= ended <= left + PATIENT_S + LATE_S, (begun, ended, left)
     for words in ("Your server ends", "Last warning: your server ends"):
         assert any(text.startswith(words) and text.endswith("Keep") for text in tab.seen), tab.seen
     report.say(f"warnings of a forgotten tab: {tab.seen}")
-    assert all(serves(people[name]) for name in WORKING)
-    states = {name: judged(people[name]) for name in WORKING}
-    at_hand = states.pop("typist")
-    assert {each["state"] for each in states.values()} == {"busy"}, states
-    assert at_hand["idle_for_s"] < time.time() - pressed + INPUT_EVERY_S + 3, at_hand
-    the_pages_say_why(people["holder"], chromium)
 
 
-def await_ends(people: dict[str, Person], typing: Page, tab: Tab, until: float) -> float:
-    """Who rests is ended in time, and nobody else; one types meanwhile, for longer than the limit,
-    and last at the time returned."""
-    ended: set[str] = set()
-    long_enough = time.time() + LIMIT_S + LATE_S
-    pressed = 0.0
-    while pressed < long_enough or (len(ended) < len(RESTING) and pressed < until):
-        typing.keyboard.press("Shift")
-        pressed = time.time()
-        tab.look()
-        ended |= {name for name in RESTING if not serves(people[name])}
-        lost = [name for name in WORKING if not serves(people[name])]
-        assert lost == [], f"ended though at work: {lost}; {tab.seen}"
-        time.sleep(0.5)
-    assert ended == set(RESTING), f"not ended in time: {set(RESTING) - ended}"
-    return pressed
-
-
-def the_pages_say_why(person: Person, chromium: Browsers) -> None:
-    page = chromium.log_in(person)
-    page.goto(f"{person.base}/hub/home")
-    said = page.locator(".gpuhub-ended").inner_text()
-    shot(page, "idle-ended-home")
-    assert re.search(f"ended at .*: {GPU_IDLE}", said), said
-    for path, name in (("/hub/spawn", "form"), (f"/user/{person.name}/lab", "not-running")):
-        page.goto(person.base + path)
-        shot(page, f"idle-ended-{name}")
-        assert re.search(GPU_IDLE, page.inner_text("body")), name
-
-
-def test_keep_extends_up_to_the_cap(quick: World, chromium: Browsers) -> None:
-    world = quick
+@scene
+def keep_extends_up_to_the_cap(world: World) -> None:
     ana, bo = world.person("ana"), world.person("bo")
     at_once(ana.start, bo.start)
-    tab = chromium.log_in(ana)
-    lab(tab, ana)
-    tab.get_by_role("button", name="Keep").wait_for(timeout=(LIMIT_S + LATE_S) * 1000)
-    before = judged(bo)  # who has nobody at his tab
+    with browsers() as chromium:
+        tab = chromium.log_in(ana)
+        lab(tab, ana)
+        tab.get_by_role("button", name="Keep").wait_for(timeout=(LIMIT_S + LATE_S) * 1000)
+        cap = keep_by_api(bo)
+        press_keep(tab, ana)
+    ended = await_end(world, bo, LIMIT_S + KEEP_MAX_S + LATE_S)
+    assert cap - 2 <= ended <= cap + LATE_S, (ended, cap)
+
+
+def keep_by_api(person: Person) -> float:
+    """Again and again, and for long: never beyond the limit and what Keep gives in all. Its end."""
+    before = judged(person)
     assert before["warning"], before
-    # By the API, again and again: never beyond the limit and what Keep gives in all.
-    idle_since = time.time() - before["idle_for_s"]
-    cap = idle_since + LIMIT_S + KEEP_MAX_S
+    cap = time.time() - before["idle_for_s"] + LIMIT_S + KEEP_MAX_S
     for asked in (KEEP_S, 10**6, KEEP_MAX_S):
-        answer = bo.call("POST", "/services/gpus/api/keep", json={"server": "", "for_s": asked})
+        answer = person.call("POST", "/services/gpus/api/keep", json={"server": "", "for_s": asked})
         assert answer.status_code in (200, 409), answer.text
-    kept = judged(bo)
+    kept = judged(person)
     assert kept["state"] == "kept"
     assert abs(moment(kept["ends_at"]) - cap) <= 3, (kept, cap)
+    return cap
+
+
+def press_keep(tab: Page, person: Person) -> None:
     tab.get_by_role("button", name="Keep").click()
     shot(tab, "idle-kept")
-    after = poll("more time", lambda: judged(ana), lambda x: x["warning"] is None)
+    after = poll("more time", lambda: judged(person), lambda told: told["warning"] is None)
     assert after["ends_in_s"] >= KEEP_S - 5, after
-    ended = await_end(world, bo, LIMIT_S + KEEP_MAX_S + LATE_S)
-    assert cap - 2 <= moment(ended["ended_at"]) <= cap + LATE_S, (ended, cap)
 
 
-def test_what_cannot_be_judged_is_not_ended(quick: World) -> None:
-    """The driver hangs, a server is silent: the one goes on, the other has a longer limit."""
-    world = quick
-    bo, cy = world.person("bo"), world.person("cy")
-    bo.start()
-    world.host.exec("kill", "-STOP", str(server_pid(world, bo)))
+@scene
+def a_silent_server_has_a_longer_limit(world: World) -> None:
+    person = world.person("mute")
+    begun = time.time()
+    person.start()
+    server = pid_of(world, person, "/opt/nb/bin/jupyterhub-singleuser")
+    world.host.exec("kill", "-STOP", str(server))
     stopped = time.time()
-    time.sleep(LIMIT_S + 5)
-    assert serves(bo), "ended at the limit of one that says what it does"
-    await_end(world, bo, UNKNOWN_S)
-    assert time.time() >= stopped + UNKNOWN_S - 5
-
-    cy.start()
-    begun = time.time()
-    uuid = world.lease(cy)["gpus"][0]["uuid"]
-    load_gpu(world, uuid, "--quirks", "hangs")
-    await_state(cy, "unmeasured", seconds=40)
-    time.sleep(max(5.0, begun + LIMIT_S + LATE_S - time.time()))
-    assert serves(cy), "ended though its GPU could not be measured"
-    assert world.lease(cy)["state"] == "active"
-    load_gpu(world, uuid, "--quirks", "none")
-    told = await_state(cy, "idle", seconds=40)
-    assert told["idle_for_s"] < LIMIT_S, "a gap may hide work"
+    ended = await_end(world, person, UNKNOWN_S + LATE_S)
+    assert begun + UNKNOWN_S <= ended <= stopped + UNKNOWN_S + LATE_S, (begun, ended, stopped)
 
 
-def server_pid(world: World, person: Person) -> int:
-    return pid_of(world, person, "/opt/nb/bin/jupyterhub-singleuser")
+@scene
+def the_next_in_line_has_the_gpu_at_once(world: World) -> None:
+    first = next(each for each in world.people if each.name.startswith("alone"))
+    lease = world.lease(first)
+    beside, second = world.person("beside"), world.person("second")
+    beside.start("patient")  # so that the other GPU is nobody's alone
+    assert second.ask("alone").status_code in (201, 202)
+    assert world.lease(second)["state"] == "queued"
+    await_end(world, first, LIMIT_S + LATE_S)
+    second.await_ready()
+    mine = world.lease(second)
+    gone = next(use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"])
+    waited = moment(mine["granted_at"]) - gone
+    report.say(f"idle server's container gone to the next one's grant: {waited * 1000:.0f} ms")
+    assert waited < 1
 
 
-@pytest.mark.parametrize("when", ["first", "last"])
-def test_the_hub_restarts_within_the_warning(quick: World, when: str) -> None:
-    """No warning period is lost, none is doubled."""
-    world = quick
-    ana = world.person("ana")
-    ana.start()
-    begun = time.time()
-    poll(
-        f"the {when} warning",
-        lambda: judged(ana),
-        lambda told: told["warning"] == when,
-        seconds=LIMIT_S + LATE_S,
-        every=0.2,
-    )
-    idle_since = time.time() - judged(ana)["idle_for_s"]
-    world.host.docker("restart", "-t", "5", HUB)
-    await_product(world)
-    back = time.time()  # or a little before: while it was away no time has passed
-    ended = moment(await_end(world, ana, LIMIT_S)["ended_at"])
-    assert ended >= idle_since + LIMIT_S - 1, "a warning's time was lost"
-    late = max(idle_since + LIMIT_S, back) + 0.05 * LIMIT_S + LATE_S
-    assert ended <= late, "a warning's time was doubled"
-    report.say(
-        f"hub restarted in the {when} warning: ended {ended - begun:.1f} s after the start,"
-        f" {ended - back:.1f} s after the hub was back"
-    )
-
-
-def test_nobody_keeps_or_sees_what_is_another_s(quick: World) -> None:
-    world = quick
+@scene
+def nobody_keeps_or_sees_what_is_another_s(world: World) -> None:
     ana, bo, cy = world.person("ana", "vision"), world.person("bo", "vision"), world.person("cy")
     at_once(ana.start, bo.start)
     page = "/services/gpus/api"
@@ -378,24 +368,62 @@ def test_nobody_keeps_or_sees_what_is_another_s(quick: World) -> None:
         assert (bo.name in said) == sees
     nobody = ana.call("GET", f"{page}/me", headers={"X-Nobody": "1"})
     assert nobody.status_code == 403, nobody.text
+    at_once(ana.stop, bo.stop)
 
 
-def test_the_next_in_line_has_the_gpu_at_once(quick: World) -> None:
+@pytest.mark.parametrize("name", SCENES)
+def test_at_once(scenes: dict[str, Future[None]], name: str) -> None:
+    scenes[name].result()
+
+
+def test_the_hub_restarts_within_each_warning(quick: World) -> None:
+    """No warning period is lost, none is doubled: where the judge was, there it goes on."""
     world = quick
-    ana, bo = world.person("ana"), world.person("bo")
-    uuids = world.allocator.uuids()
-    on_gpus(world, 0)
-    world.allocator.call("PATCH", f"/v1/gpus/{uuids[0]}", {"slots": 1})
-    try:
-        ana.start()
-        lease = world.lease(ana)
-        assert bo.ask("one-gpu").status_code in (201, 202)
-        await_end(world, ana, LIMIT_S + LATE_S)
-        bo.await_ready()
-        mine = world.lease(bo)
-        gone = next(use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"])
-        waited = moment(mine["granted_at"]) - gone
-        report.say(f"idle server's container gone to the next one's grant: {waited * 1000:.0f} ms")
-        assert waited < 1
-    finally:
-        give_slots(world, 3)
+    ana = world.person("ana")
+    ana.start()
+    begun = time.time()
+    told = await_warning(ana, "first")
+    idle_since = time.time() - told["idle_for_s"]
+    world.host.docker("restart", "-t", "5", HUB)
+    told = poll("an answer", lambda: judged(ana), seconds=60)
+    assert told["warning"] in ("first", "last"), told
+    assert told["ends_in_s"] <= FIRST_S, "the first warning has begun anew"
+    told = await_warning(ana, "last")
+    world.host.docker("restart", "-t", "5", HUB)
+    while told := poll("an answer", lambda: [judged_or_gone(ana)], seconds=60)[0]:
+        assert told["warning"] == "last", told
+        assert told["ends_in_s"] <= LAST_S + 1, "the last warning has begun anew"
+    ended = await_end(world, ana, LATE_S)
+    assert ended >= idle_since + LIMIT_S - 1, "a warning's time was lost"
+    report.say(f"hub restarted in each warning: ended {ended - begun:.1f} s after the start")
+    await_product(world)
+
+
+def await_warning(person: Person, which: str) -> dict:
+    return poll(
+        f"the {which} warning",
+        lambda: judged(person),
+        lambda told: told["warning"] == which,
+        seconds=LIMIT_S + LATE_S,
+        every=0.2,
+    )
+
+
+def judged_or_gone(person: Person) -> dict | None:
+    return judged(person) if serves(person) else None
+
+
+def test_nobody_is_ended_while_the_driver_hangs(quick: World) -> None:
+    world = quick
+    cy = world.person("cy")
+    cy.start()
+    begun = time.time()
+    uuid = world.lease(cy)["gpus"][0]["uuid"]
+    load_gpu(world, uuid, "--quirks", "hangs")
+    await_state(cy, "unmeasured", seconds=40)
+    time.sleep(max(5.0, begun + SURE_S - time.time()))
+    assert serves(cy), "ended though its GPU could not be measured"
+    assert world.lease(cy)["state"] == "active"
+    load_gpu(world, uuid, "--quirks", "none")
+    told = await_state(cy, "idle", seconds=40)
+    assert told["idle_for_s"] < LIMIT_S, "a gap may hide work"

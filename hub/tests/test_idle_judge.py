@@ -256,6 +256,23 @@ async def test_a_slow_server_holds_up_nobody(scene, engine):
     assert scene.verdict("bo").ends_why == "unknown"
 
 
+async def test_a_look_that_lasts_is_not_made_for_each_server_anew(scene, monkeypatch):
+    for user in ("ana", "bo"):
+        await scene.run(user)
+    at_all, looks = scene.judge.look.at_all, []
+
+    async def lasts(running):
+        looks.append(1)
+        scene.hands.passed += 2 * EVERY_S
+        return await at_all(running)
+
+    monkeypatch.setattr(scene.judge.look, "at_all", lasts)
+    await scene.tick()
+    assert len(looks) == 1
+    await scene.tick()
+    assert len(looks) == 2
+
+
 # --- restarts and clocks ------------------------------------------------------------------------
 
 

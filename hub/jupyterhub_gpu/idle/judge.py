@@ -129,7 +129,12 @@ class Judge:
         await asyncio.shield(self._looking)
 
     async def _look_at_all(self) -> None:
-        self._looked_at = self.clock.now()
+        try:
+            await self._look_and_judge()
+        finally:  # its end counts: a silent server makes it last, and it is not for each anew
+            self._looked_at = self.clock.now()
+
+    async def _look_and_judge(self) -> None:
         try:
             people = await self.hub.ready()
         except HubSilent as error:
