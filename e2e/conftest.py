@@ -19,11 +19,9 @@ PRODUCT_IMAGES = [
     for name in ("allocator", "login", "hub", "proxy", "cell", "notebook", "tools")
 ]
 MOVING = {"test_two_people", "test_cdi_names", "test_gpuctl_run", "test_restarts", "test_wrapper",
-          "test_member", "test_kills", "test_systemuser",
+          "test_member", "test_systemuser",
           # need no machine moved, but so the two workers end at about the same time
           "test_waiting", "test_slots"}  # fmt: skip
-# Run by its name (docs/testing.md): not yet seen to end in time beside other work.
-BY_NAME_ONLY = {"test_kills.py"}
 AUTH = "test_auth_"
 BASE_IMAGE = "debian:trixie-slim"
 
@@ -112,7 +110,7 @@ def auth_hubs(request: pytest.FixtureRequest) -> Iterator[AuthHubs]:
 def pytest_configure(config: pytest.Config) -> None:
     """A file that pytest.ini does not name would never be run, and nobody would see it."""
     there = {path.name for path in config.rootpath.glob("test_*.py")}
-    if missing := sorted((there - BY_NAME_ONLY) ^ set(config.getini("testpaths"))):
+    if missing := sorted(there ^ set(config.getini("testpaths"))):
         raise pytest.UsageError(f"pytest.ini, testpaths: {', '.join(missing)}")
 
 
