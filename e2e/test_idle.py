@@ -33,7 +33,7 @@ from harness.work import (
 from harness.world import World
 
 LIMIT_S, KEEP_S, KEEP_MAX_S = 45, 20, 30
-PATIENT_S = 90  # of a profile of its own: time to see each warning
+PATIENT_S = 90  # of profiles of their own: time to see each warning, and to stand in line
 UNKNOWN_S = 115  # after all others have ended: the stop of a silent server takes ten seconds
 FIRST_S, LAST_S = 0.2 * LIMIT_S, 0.05 * LIMIT_S  # before the end, that the two warnings begin
 SLOTS = 24
@@ -54,6 +54,7 @@ idle_limit = "{PATIENT_S}s"
 slug = "alone"
 gpus = 1
 mode = "exclusive"
+idle_limit = "{PATIENT_S}s"
 """
 HUB = "gpuhub-hub-1"
 LATE_S = 20  # after its time, at most: looks beside a silent server, the stops of others, its own
@@ -336,7 +337,7 @@ def the_next_in_line_has_the_gpu_at_once(world: World) -> None:
     beside.start("patient")  # so that the other GPU is nobody's alone
     assert second.ask("alone").status_code in (201, 202)
     assert world.lease(second)["state"] == "queued"
-    await_end(world, first, LIMIT_S + LATE_S)
+    await_end(world, first, PATIENT_S + LATE_S)
     second.await_ready()
     mine = world.lease(second)
     gone = next(use.end_ns / 1e9 for use in world.uses() if use.container == lease["container"])
