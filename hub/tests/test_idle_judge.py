@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 
 import pytest
-from fake_allocator import problem
+from fake_allocator import now_text, problem
 from idle_scene import EVERY_S, LIMIT_S, SKIP_S, Scene
 
+from jupyterhub_gpu.idle.look import SLOW_S
 from jupyterhub_gpu.idle.rule import CannotKeep
 from jupyterhub_gpu.idle.store import Run, last_end
 
@@ -132,6 +133,24 @@ async def test_a_lifetime_ends_even_what_works(scene):
     assert (scene.ends, last_end(scene.state, "ana", "")[1]) == (["ana"], text)
 
 
+async def test_a_lifetime_does_not_begin_while_one_stands_in_line(scene, allocator):
+    one = next(each for each in scene.told.profiles if each.slug == "one-gpu")
+    short = dataclasses.replace(one, max_lifetime_s=2 * LIMIT_S)
+    scene.told = dataclasses.replace(scene.told, profiles=(short,))
+    scene.restart()
+    await scene.run("ana")
+    waited_s = 0.7 * LIMIT_S
+    allocator.last("ana")["granted_at"] = now_text(waited_s)
+    await scene.tick(0.75 * LIMIT_S)
+    verdict, now = scene.verdict("ana"), scene.judge.clock.now()
+    left = waited_s + 2 * LIMIT_S - 0.75 * LIMIT_S
+    assert verdict.lifetime_ends_at - now == pytest.approx(left, abs=5)
+    for nonsense in ("yesterday", "2026-01-01T00:00:00", "", "9" * 40):
+        allocator.last("ana")["granted_at"] = nonsense
+        await scene.tick(1)
+        assert scene.verdict("ana").lifetime_ends_at == pytest.approx(now + left, abs=5)
+
+
 async def test_exempt_people_and_groups(scene):
     await scene.run("vip")
     await scene.run("bo")
@@ -254,6 +273,35 @@ async def test_a_slow_server_holds_up_nobody(scene, engine):
     await scene.tick(LIMIT_S)
     assert loop.time() - asked < 3
     assert scene.verdict("bo").ends_why == "unknown"
+
+
+async def test_who_is_slow_is_waited_for_once_and_heard_later(scene):
+    ana = await scene.run("ana")
+    await scene.run("bo")
+    ana.kernel = "busy"
+    ask, asked, goes_on = scene.servers._ask, [], asyncio.Event()
+
+    async def slowly(door, path, reader):
+        if "/ana/" in path:
+            asked.append(path)
+            await goes_on.wait()
+        return await ask(door, path, reader)
+
+    scene.servers._ask, scene.servers.timeout_s = slowly, 2 * SLOW_S
+    await scene.tick()
+    assert (len(asked), scene.verdict("ana").state) == (1, "idle")
+    scene.servers.timeout_s = 60.0
+    async with asyncio.timeout(30):  # it is not waited for
+        await scene.tick()
+        await scene.tick()
+    assert (len(asked), scene.verdict("ana").state) == (2, "idle")
+    assert scene.verdict("bo").state == "idle"
+    goes_on.set()
+    await scene.tick()
+    assert (len(asked), scene.verdict("ana").state) == (2, "busy")
+    await scene.tick()
+    await scene.tick()
+    assert (len(asked), scene.verdict("ana").state) == (4, "busy")
 
 
 async def test_a_look_that_lasts_is_not_made_for_each_server_anew(scene, monkeypatch):

@@ -344,6 +344,6 @@ async def test_the_form_says_that_one_would_wait(hub, engine, allocator, held):
         status, page = await hub.form(session, "ana", {"profile": PROFILES[1]["slug"]})
     assert status == 200
     assert "Stop this start" in page
-    assert hub.spawner("ana").in_line
+    await until(lambda: hub.spawner("ana").in_line)  # the page does not wait for the allocator
     await hub.stop("ana")
     assert not Leasing._background

@@ -158,7 +158,7 @@ class Judge:
         profile = seen.profile or self.store.profile_of(lease) or running.profile
         limits = limits_of(self.settings, profile, has_gpus=seen.has_gpus)
         evidence = Evidence(
-            started=self.clock.from_wall(running.started_at),
+            started=self.clock.from_wall(max(running.started_at, seen.granted_at or 0.0)),
             has_gpus=seen.has_gpus,
             gpu=seen.gpu,
             own=seen.own,

@@ -1,15 +1,17 @@
 """Evidence of all servers, gathered at once: what the allocator measures, what each says itself.
 
 What could not be had anew is held for a moment, so that one late answer does not change what a
-person is told; by held evidence nothing ends.
+person is told; by held evidence nothing ends. Who is slow to answer is waited for once: after that
+his answer counts at the look after it has come, and the others are judged in time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from jupyterhub_gpu.allocator import AllocatorClient, AllocatorError
 from jupyterhub_gpu.lease import Lease, Owner
@@ -24,6 +26,9 @@ from .rule import GpuUse, OwnWord
 
 PATIENCE_S = 0.5  # the allocator is asked again at the next look anyway
 HOLD_LOOKS = 3.0
+SLOW_S = 0.5  # a server that takes longer is slow
+
+type Word = tuple[OwnWord | None, str | None]  # what a server says, and the profile it began with
 
 log = logging.getLogger("jupyterhub_gpu.idle")
 
@@ -39,6 +44,17 @@ class Seen:
     own_held: bool
     gpu_held: bool
     at: float
+
+    @property
+    def granted_at(self) -> float | None:
+        """When its lease was granted (wall clock): a hub counts from before the wait for it."""
+        if self.lease is None or self.lease.granted_at is None:
+            return None
+        try:
+            told = datetime.fromisoformat(self.lease.granted_at)
+            return told.timestamp() if told.tzinfo else None
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def has_gpus(self) -> bool:
@@ -60,15 +76,21 @@ class Look:
         self.allocator, self.doors, self.servers, self.clock = allocator, doors, servers, clock
         self._good_gpu: dict[Running, Seen] = {}
         self._good_own: dict[Running, Seen] = {}
+        self._slow: set[Running] = set()
+        self._late: dict[Running, asyncio.Task[Word]] = {}  # asked, not waited for any more
 
     async def at_all(self, running: Iterable[Running]) -> dict[Running, Seen]:
         """A look at every server that runs; all others are forgotten."""
         wanted = list(running)
         leases = await self._leases()
-        found = dict(zip(wanted, await self._at_each(wanted, leases), strict=True))
+        seen = await asyncio.gather(*(self._at(each, leases, self._word_of) for each in wanted))
+        found = dict(zip(wanted, seen, strict=True))
         for known in (self._good_gpu, self._good_own):
             for gone in known.keys() - found.keys():
                 del known[gone]
+        self._slow &= found.keys()
+        for gone in self._late.keys() - found.keys():
+            self._late.pop(gone).cancel()
         if leases is not None:
             self.doors.forget_all_but(
                 {each.container for each in leases.values() if each.container}
@@ -76,8 +98,9 @@ class Look:
         return found
 
     async def at_one(self, running: Running) -> Seen:
-        (seen,) = await self._at_each([running], await self._leases(running.user, running.server))
-        return seen
+        """A look at this one: its answer is waited for, however slow it is."""
+        leases = await self._leases(running.user, running.server)
+        return await self._at(running, leases, self._ask)
 
     async def _leases(
         self, user: str | None = None, server: str | None = None
@@ -90,17 +113,17 @@ class Look:
             return None
         return {lease.owner: lease for lease in told if lease.state == "active"}
 
-    async def _at_each(
-        self, running: list[Running], leases: Mapping[Owner, Lease] | None
-    ) -> list[Seen]:
-        return await asyncio.gather(*(self._at(each, leases) for each in running))
-
-    async def _at(self, running: Running, leases: Mapping[Owner, Lease] | None) -> Seen:
+    async def _at(
+        self,
+        running: Running,
+        leases: Mapping[Owner, Lease] | None,
+        ask: Callable[[Running, Lease], Awaitable[Word]],
+    ) -> Seen:
         owner = Owner(self.hub_name, running.user, running.server)
         held = self._held(self._good_gpu, running)
         lease = leases.get(owner) if leases is not None else held.lease if held else None
         gpu = self._gpu_use(lease)  # before the server is asked: that may take a while
-        own, profile = await self._own_word(running, lease)
+        own, profile = await ask(running, lease) if lease else (None, None)
         seen = Seen(lease, profile, gpu, own, False, False, self.clock.now())
         if leases is not None:
             self._good_gpu[running] = seen
@@ -127,11 +150,27 @@ class Look:
             return GpuUse(measured=False, why=usage.why if usage else None)
         return GpuUse(True, usage.busy, self.clock.now() - usage.idle_for_s)
 
-    async def _own_word(
-        self, running: Running, lease: Lease | None
-    ) -> tuple[OwnWord | None, str | None]:
-        """What the server says, None if nothing that counts; and the profile it started with."""
-        if lease is None or lease.container is None:
+    async def _word_of(self, running: Running, lease: Lease) -> Word:
+        """Nothing yet, of one that is slow and has not answered since it was asked."""
+        now = asyncio.get_running_loop().time
+        asked_at = now()
+        if running not in self._slow:
+            word = await self._ask(running, lease)
+            if now() - asked_at > SLOW_S:
+                self._slow.add(running)
+            return word
+        earlier = self._late.pop(running, None)
+        task = earlier or asyncio.create_task(self._ask(running, lease))
+        done, _ = await asyncio.wait({task}, timeout=SLOW_S)
+        if not done:
+            self._late[running] = task
+            return None, None
+        if earlier is None:
+            self._slow.discard(running)
+        return task.result()
+
+    async def _ask(self, running: Running, lease: Lease) -> Word:
+        if lease.container is None:
             return None, None
         profile = None
         try:
