@@ -97,15 +97,18 @@ def quick_world(worlds: Worlds) -> Iterator[World]:
 
 def give_slots(world: World, number: int) -> None:
     for uuid in world.allocator.uuids():
-        answer = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"slots": number})
-        assert answer.status == 200, answer
+        set_gpu(world, uuid, slots=number)
 
 
 def on_gpus(world: World, number: int) -> None:
     """New leases go to the first GPUs only."""
     for index, uuid in enumerate(world.allocator.uuids()):
-        answer = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", {"drain": index >= number})
-        assert answer.status == 200, answer
+        set_gpu(world, uuid, drain=index >= number)
+
+
+def set_gpu(world: World, uuid: str, **what: int) -> None:
+    answer = world.allocator.call("PATCH", f"/v1/gpus/{uuid}", what)
+    assert answer.status == 200, answer
 
 
 def clear(world: World) -> None:

@@ -131,7 +131,7 @@ class Judge:
     async def _look_at_all(self) -> None:
         try:
             await self._look_and_judge()
-        finally:  # its end counts: a silent server makes it last, and it is not for each anew
+        finally:  # its end counts: one that lasts is not made anew for each server of a tick
             self._looked_at = self.clock.now()
 
     async def _look_and_judge(self) -> None:

@@ -11,11 +11,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from jupyterhub_gpu.allocator import AllocatorClient, AllocatorError
 from jupyterhub_gpu.lease import Lease, Owner
 from jupyterhub_gpu.settings import Settings
+from jupyterhub_gpu.times import time_of
 
 from .activity import Nonsense, Reader
 from .clock import Clock
@@ -48,13 +48,8 @@ class Seen:
     @property
     def granted_at(self) -> float | None:
         """When its lease was granted (wall clock): a hub counts from before the wait for it."""
-        if self.lease is None or self.lease.granted_at is None:
-            return None
-        try:
-            told = datetime.fromisoformat(self.lease.granted_at)
-            return told.timestamp() if told.tzinfo else None
-        except (ValueError, OverflowError):
-            return None
+        when = time_of(self.lease.granted_at) if self.lease else None
+        return when.timestamp() if when else None
 
     @property
     def has_gpus(self) -> bool:

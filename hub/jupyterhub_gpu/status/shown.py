@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from jupyterhub_gpu.times import time_of
 
 type Told = Mapping[str, Any]
 
@@ -176,17 +178,6 @@ class Past:
             length=length(lasted) if lasted is not None else "",
             words=str(told.get("words") or ("" if ended else "Goes on")),
         )
-
-
-def time_of(value: object) -> datetime | None:
-    """RFC 3339; None for all else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        when = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return when.astimezone(UTC) if when.tzinfo else None
 
 
 def number(value: object) -> float | None:
