@@ -19,7 +19,7 @@ from harness.hub import Person, at_once
 from harness.poll import poll
 from harness.product import configure, gpuhub, settings
 from harness.recovery import await_product
-from harness.tab import Tab, lab, open_notebook_with_busy_cell
+from harness.tab import Card, Tab, lab, open_notebook_with_busy_cell
 from harness.work import (
     Kernel,
     await_state,
@@ -182,7 +182,7 @@ def begin_shell(person: Person) -> None:
 def hold_memory(world: World, person: Person) -> float:
     """Memory on the GPU, and no more work. When it began."""
     begun = time.time()
-    person.start()
+    person.start("patient")
     kernel = Kernel.begin(world, person)
     kernel.run("x = 1")
     use_gpu(world, person, kernel.pid(), percent=0, memory_mib=4000)
@@ -232,41 +232,57 @@ def of_two_on_one_gpu_only_the_idle_one_is_ended(world: World) -> None:
     """One is at work by a thread of a cell that has ended; the other's kernel holds memory."""
     busy, idle = world.person("thread"), world.person("holder")
     begun, _ = at_once(lambda: hold_memory(world, idle), lambda: begin_thread(world, busy))
-    settled = time.time()
     one, other = (world.lease(person)["gpus"][0]["uuid"] for person in (busy, idle))
     assert one == other, "one GPU, two people"
-    ended = await_end(world, idle, LIMIT_S + LATE_S)
-    assert begun + LIMIT_S <= ended <= settled + LIMIT_S + LATE_S, (begun, ended, settled)
-    the_pages_say_why(idle)
+    with browsers() as chromium:
+        page = chromium.log_in(idle)
+        ends_after_two_warnings(world, idle, Tab(page, idle), begun)
+        the_pages_say_why(page, idle)
     assert serves(busy)
     assert judged(busy)["state"] == "busy"
 
 
-def the_pages_say_why(person: Person) -> None:
-    with browsers() as chromium:
-        page = chromium.log_in(person)
-        page.goto(f"{person.base}/hub/home")
-        said = page.locator(".gpuhub-ended").inner_text()
-        shot(page, "idle-ended-home")
-        assert re.search(f"ended at .*: {GPU_IDLE}", said), said
-        for path, name in (("/hub/spawn", "form"), (f"/user/{person.name}/lab", "not-running")):
-            page.goto(person.base + path)
-            shot(page, f"idle-ended-{name}")
-            assert re.search(GPU_IDLE, page.inner_text("body")), name
+def ends_after_two_warnings(
+    world: World, person: Person, tab: Tab | Card, begun: float, left: float | None = None
+) -> None:
+    """A server of the patient profile, nobody there since `left`: warned twice, ended in time."""
+    left = left or time.time()
+    while serves(person):
+        assert time.time() <= left + PATIENT_S + LATE_S, tab.seen
+        tab.look()
+        time.sleep(0.5)
+    tab.look()
+    ended = await_end(world, person, LATE_S)
+    assert begun + PATIENT_S <= ended <= left + PATIENT_S + LATE_S, (begun, ended, left)
+    for which, warning in tab.WARNINGS.items():
+        assert any(re.fullmatch(warning, text) for text in tab.seen), (which, tab.seen)
+    report.say(f"warnings that {person.name} saw: {tab.seen}")
+
+
+def the_pages_say_why(page: Page, person: Person) -> None:
+    page.goto(f"{person.base}/hub/home")
+    said = page.locator(".gpuhub-ended").inner_text()
+    shot(page, "idle-ended-home")
+    assert re.search(f"ended at .*: {GPU_IDLE}", said), said
+    for path, name in (("/hub/spawn", "form"), (f"/user/{person.name}/lab", "not-running")):
+        page.goto(person.base + path)
+        shot(page, f"idle-ended-{name}")
+        assert re.search(GPU_IDLE, page.inner_text("body")), name
 
 
 @scene
 def a_closed_tab_is_nobody(world: World) -> None:
+    """JupyterLab is closed; the warnings stand on the page of the GPUs, which is no use of it."""
     person = world.person("gone")
+    begun = time.time()
+    person.start("patient")
     with browsers() as chromium:
-        begun = time.time()
-        person.start()
         page = chromium.log_in(person)
         lab(page, person)
+        elsewhere = page.context.new_page()
         page.close()
         closed = time.time()
-        ended = await_end(world, person, LIMIT_S + LATE_S)
-        assert begun + LIMIT_S <= ended <= closed + LIMIT_S + LATE_S, (begun, ended, closed)
+        ends_after_two_warnings(world, person, Card(elsewhere, person), begun, closed)
 
 
 @scene
@@ -277,18 +293,8 @@ def a_forgotten_tab_is_warned_twice(world: World) -> None:
     with browsers() as chromium:
         page = chromium.log_in(person)
         tab = Tab(page, person)
-        left = time.time()
         shot(page, "idle-status-item")
-        while serves(person):
-            assert time.time() <= left + PATIENT_S + LATE_S, tab.seen
-            tab.look()
-            time.sleep(0.5)
-        tab.look()
-    ended = await_end(world, person, LATE_S)
-    assert begun + PATIENT_S <= ended <= left + PATIENT_S + LATE_S, (begun, ended, left)
-    for words in ("Your server ends", "Last warning: your server ends"):
-        assert any(text.startswith(words) and text.endswith("Keep") for text in tab.seen), tab.seen
-    report.say(f"warnings of a forgotten tab: {tab.seen}")
+        ends_after_two_warnings(world, person, tab, begun)
 
 
 @scene

@@ -1,4 +1,6 @@
-"""JupyterLab in a person's browser: open, left alone, or with a cell at work."""
+"""Pages in a person's browser: JupyterLab, left alone or with a cell at work; that of the GPUs."""
+
+from typing import ClassVar
 
 from playwright.sync_api import Page
 
@@ -27,10 +29,15 @@ def lab(page: Page, person: Person, path: str = "lab") -> None:
 
 
 class Tab:
-    """A page left alone, and the warnings that it has shown, however briefly."""
+    """JupyterLab left alone, and the notices that it has shown, however briefly."""
+
+    WARNINGS: ClassVar = {
+        "first": r"Your server ends .*Keep",
+        "last": r"Last warning: your server ends .*Keep",
+    }
 
     def __init__(self, page: Page, person: Person) -> None:
-        self.page = page
+        self.page, self.person = page, person
         self.seen: list[str] = []
         page.add_init_script(REMEMBER)
         lab(page, person)
@@ -39,7 +46,25 @@ class Tab:
         for words in self.page.evaluate("window.noticed"):
             if words not in self.seen:
                 self.seen.append(words)
-                shot(self.page, f"idle-warning-{len(self.seen)}")
+                shot(self.page, f"idle-warning-{self.person.name}-{len(self.seen)}")
+
+
+class Card:
+    """The person's server on the page of the GPUs, and the warnings that stood on it."""
+
+    WARNINGS: ClassVar = {"first": r"Warning: ends in .*", "last": r"Last warning: ends in .*"}
+
+    def __init__(self, page: Page, person: Person) -> None:
+        self.page, self.person = page, person
+        self.seen: list[str] = []
+
+    def look(self) -> None:
+        self.page.goto(f"{self.person.base}/services/gpus/")
+        for words in self.page.locator(".gpus-warned .gpus-ends").all_inner_texts():
+            which = words.split(":")[0]
+            if not any(each.startswith(which) for each in self.seen):
+                self.seen.append(words.replace("\n", " ").strip())
+                shot(self.page, f"idle-card-{self.person.name}-{len(self.seen)}")
 
 
 def open_notebook_with_busy_cell(world: World, page: Page, person: Person) -> None:

@@ -357,11 +357,13 @@ async def test_the_page_shows_what_there_is(world, fake):
     )  # fmt: skip
     browser = await world.browser("ana")
     text = await browser.open()
-    for words in ("43 %", "40.0 of 80 GiB", "2 min", "because it is idle", "Keep for 1 h",
-                  "at the latest", "No end is set", "ended at 14:05: GPU idle for 60 minutes",
-                  "2 h", "somebody else", "you", "nobody"):  # fmt: skip
+    for words in ("43 %", "40.0 of 80 GiB", "Last warning", "2 min", "because it is idle",
+                  "Keep for 1 h", "at the latest", "No end is set",
+                  "ended at 14:05: GPU idle for 60 minutes", "2 h", "somebody else", "you",
+                  "nobody"):  # fmt: skip
         assert words in text, words
     assert text.count("data-keep=") == 1
+    assert text.count("gpus-warning") == 1
     status, view, _ = await browser.get(f"{PREFIX}view", headers={"X-XSRFToken": browser.xsrf})
     assert status == 200
     assert view.strip().startswith("<section")

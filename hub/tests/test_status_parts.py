@@ -118,7 +118,7 @@ def test_a_server_in_words():
     assert (told.title, told.gpus) == ("Server “big”", "GPUs 0, 1 · NVIDIA A100-SXM4-80GB")
     assert told.load == shown.Share(0.43, "43 %")
     assert told.memory == shown.Share(0.125, "20.0 of 160 GiB")
-    assert (told.colour, told.warning, told.keep) == (shown.WARNED, True, "Keep for 1 h")
+    assert (told.colour, told.warning, told.keep) == (shown.WARNED, "Warning", "Keep for 1 h")
     assert (told.left, told.ends_why) == ("48 min", "because it is idle")
 
 

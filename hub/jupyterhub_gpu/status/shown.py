@@ -32,6 +32,7 @@ ENDINGS = {
     "unknown": "because its GPUs are idle and it does not say what else it does",
     "lifetime": "because servers of this kind run no longer than that",
 }
+WARNINGS = {"first": "Warning", "last": "Last warning"}
 GPU_STATES = {
     "missing": ("Missing", BAD),
     "faulty": ("Out of service", BAD),
@@ -85,7 +86,7 @@ class Server:
     left_s: int
     left: str
     ends_why: str
-    warning: bool
+    warning: str  # which of the two; empty: none
     kept_until: Moment | None
     keep: str  # what the button says; empty: Keep does nothing now
     keep_until_max: Moment | None
@@ -95,7 +96,7 @@ class Server:
     def of(cls, told: Told, machine: Iterable[Told]) -> Server:
         label, colour = STATES.get(str(told.get("state")), ("Running", NOTED))
         ends, left = Moment.of(told.get("ends_at")), number(told.get("ends_in_s"))
-        warning = told.get("warning") in ("first", "last")
+        warning = WARNINGS.get(str(told.get("warning")), "")
         most = Moment.of(told.get("keep_until_max"))
         lifetime = told.get("ends_why") == "lifetime"
         return cls(
