@@ -1,5 +1,6 @@
 #include "store/book_tables.hpp"
 
+#include <algorithm>
 #include <array>
 #include <format>
 #include <limits>
@@ -74,14 +75,26 @@ struct Known {
   }
 };
 
-Result read_lease_row(const Statement& row, Known& known, std::vector<model::Lease>& into) {
+// Serial and time as of the batch that wrote the row.
+Result read_progress(const Statement& row, std::string_view key, model::Contents& into) {
+  if (row.is_null(2)) return {};
+  const auto serial = row.number(2);
+  const auto at = row.number(3);
+  if (serial < 1) return bad_row("leases", key, "next_serial: out of range");
+  if (at < 0) return bad_row("leases", key, "at_ms: out of range");
+  into.next_serial = std::max(into.next_serial, static_cast<std::uint64_t>(serial));
+  into.at = std::max(into.at, model::Instant{at});
+  return {};
+}
+
+Result read_lease_row(const Statement& row, Known& known, model::Contents& into) {
   const auto key = row.text(0);
   auto lease = read_lease(row.text(1));
   if (!lease) return bad_row("leases", key, lease.error());
   if (lease->id.str() != key) return bad_row("leases", key, "its body names " + lease->id.str());
   known.share(*lease);
-  into.push_back(*std::move(lease));
-  return {};
+  into.leases.push_back(*std::move(lease));
+  return read_progress(row, key, into);
 }
 
 Result read_setting_row(const Statement& row, std::vector<model::GpuSetting>& into) {
@@ -130,8 +143,8 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
   if (!read) return std::unexpected(read.error());
   if (!found) return bad_row("books", "1", "missing");
   Known known;
-  read = each(db, "SELECT id, body FROM leases ORDER BY place",
-              [&](const Statement& row) { return read_lease_row(row, known, found->leases); })
+  read = each(db, "SELECT id, body, next_serial, at_ms FROM leases ORDER BY place",
+              [&](const Statement& row) { return read_lease_row(row, known, *found); })
              .and_then([&] {
                return each(db, "SELECT gpu, slots, label, drained FROM gpu_settings ORDER BY gpu",
                            [&](const Statement& row) {
@@ -157,6 +170,7 @@ std::expected<model::Contents, Error> read_contents(Database& db) {
 // Each record's row. A changed lease keeps its place: the granting order.
 struct BookTables::Write {
   BookTables& tables;
+  const model::Batch& batch;
   Row* row;  // of a lease
   Statements& to = tables.statements_;
 
@@ -167,7 +181,9 @@ struct BookTables::Write {
     const std::string body = write_lease(lease);
     statement.bind(1, row->place);
     statement.bind(2, std::string_view{body});
-    if (is_new) statement.bind(3, std::string_view{lease.id.str()});
+    statement.bind(3, static_cast<std::int64_t>(batch.next_serial));
+    statement.bind(4, batch.at.ms);
+    if (is_new) statement.bind(5, std::string_view{lease.id.str()});
     return statement.run();
   }
   Result operator()(const model::LeaseForgotten&) const {
@@ -215,8 +231,8 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
       "BEGIN IMMEDIATE",
       "COMMIT",
       "ROLLBACK",
-      "INSERT INTO leases (place, body, id) VALUES (?,?,?)",
-      "UPDATE leases SET body=?2 WHERE place=?1",
+      "INSERT INTO leases (place, body, next_serial, at_ms, id) VALUES (?,?,?,?,?)",
+      "UPDATE leases SET body=?2, next_serial=?3, at_ms=?4 WHERE place=?1",
       "DELETE FROM leases WHERE place=?",
       "INSERT INTO gpu_settings VALUES (?,?,?,?) ON CONFLICT (gpu) DO UPDATE "
       "SET slots=excluded.slots, label=excluded.label, drained=excluded.drained",
@@ -236,6 +252,9 @@ std::expected<BookTables, Error> BookTables::prepare(Database& db) {
   BookTables tables{Statements{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(),
                                one(), one(), one()}};
   if (auto found = tables.find_rows(db); !found) return std::unexpected(found.error());
+  const auto begun = db.number("SELECT count(*) FROM books WHERE batches > 0");
+  if (!begun) return std::unexpected(begun.error());
+  tables.fresh_ = *begun == 0;
   return tables;
 }
 
@@ -270,20 +289,39 @@ Result BookTables::write_all(const model::Batch& batch) {
   find_last(batch);
   // At the place of its first record, so that new leases stay in the order they came.
   constexpr std::size_t written = std::numeric_limits<std::size_t>::max();
+  bool told = false;  // serial and time stand in a lease's row
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     Row* const row = row_of_[i];
     if (row != nullptr && row->last == written) continue;
     const std::size_t last = row == nullptr ? i : std::exchange(row->last, written);
-    if (auto done = std::visit(Write{*this, row}, batch.records[last]); !done) return done;
+    if (auto done = std::visit(Write{*this, batch, row}, batch.records[last]); !done) return done;
+    told = told || std::holds_alternative<model::Lease>(batch.records[last]);
   }
   for (const auto& record : batch.records) {
     if (const auto* gone = std::get_if<model::LeaseForgotten>(&record)) {
       rows_.erase(gone->lease);
     }
   }
+  if (told && !fresh_) return commit();
+  return write_books(batch).and_then([&] { return commit(); });
+}
+
+// The first batch always does: by `batches` a store is known to be no new one. Serial and time
+// never go back, so what stands in a row of an earlier batch, or went with one, does not count.
+Result BookTables::write_books(const model::Batch& batch) {
   statements_.books.bind(1, static_cast<std::int64_t>(batch.next_serial));
   statements_.books.bind(2, batch.at.ms);
-  return statements_.books.run().and_then([&] { return statements_.commit.run(); });
+  auto done = statements_.books.run();
+  fresh_ = fresh_ && !done;
+  return done;
+}
+
+Result BookTables::commit() {
+  const auto begun = std::chrono::steady_clock::now();
+  auto done = statements_.commit.run();
+  disk_time_ = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - begun);
+  return done;
 }
 
 Result BookTables::write(const model::Batch& batch) {

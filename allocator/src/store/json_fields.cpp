@@ -63,25 +63,26 @@ bool Fields::yes_no(const char* key) {
   return value.is_bool() && value.get_bool();
 }
 
-std::optional<std::string> Fields::text_or_null(const char* key) {
+bool Fields::there(const char* key) {
   const auto at = rest_.find(key);
-  if (at == rest_.end() || !at->value().is_null()) return text(key);
-  rest_.erase(at);
-  return std::nullopt;
+  if (at != rest_.end() && !at->value().is_null()) return true;
+  if (at != rest_.end()) rest_.erase(at);
+  return false;
+}
+
+std::optional<std::string> Fields::text_or_null(const char* key) {
+  if (!there(key)) return std::nullopt;
+  return text(key);
 }
 
 std::optional<std::int64_t> Fields::number_or_null(const char* key) {
-  const auto at = rest_.find(key);
-  if (at == rest_.end() || !at->value().is_null()) return number(key);
-  rest_.erase(at);
-  return std::nullopt;
+  if (!there(key)) return std::nullopt;
+  return number(key);
 }
 
 std::optional<bool> Fields::yes_no_or_null(const char* key) {
-  const auto at = rest_.find(key);
-  if (at == rest_.end() || !at->value().is_null()) return yes_no(key);
-  rest_.erase(at);
-  return std::nullopt;
+  if (!there(key)) return std::nullopt;
+  return yes_no(key);
 }
 
 std::vector<std::string> Fields::texts(const char* key) {

@@ -23,7 +23,7 @@ class Fields {
   std::string text(const char* key);
   std::int64_t number(const char* key);
   bool yes_no(const char* key);
-  // null gives nullopt; the key must be there all the same.
+  // Null, or not there: nullopt.
   std::optional<std::string> text_or_null(const char* key);
   std::optional<std::int64_t> number_or_null(const char* key);
   std::optional<bool> yes_no_or_null(const char* key);
@@ -47,6 +47,7 @@ class Fields {
 
  private:
   boost::json::value take(const char* key);
+  bool there(const char* key);  // and not null, which is taken
   void absorb(Fields& inner);
 
   boost::json::object rest_;

@@ -173,6 +173,8 @@ void check_lease(Fields& fields, const model::Lease& lease) {
 
 }  // namespace
 
+// What a lease does not have is left out: its row is written at each step of its life, and pages
+// are what a commit costs.
 std::string write_lease(const model::Lease& lease) {
   JsonText out;
   out.text("id", lease.id.str());
@@ -181,19 +183,19 @@ std::string write_lease(const model::Lease& lease) {
   out.text("epoch", lease.epoch.str());
   out.text("state", model::to_string(lease.state));
   out.texts("gpus", lease.gpus);
-  out.text_or_null("container", lease.container);
+  out.text_if("container", lease.container);
   out.number("asked_at_ms", lease.asked_at.ms);
-  out.number_or_null("queue_expires_at_ms", ms_of(lease.queue_expires_at));
-  out.number_or_null("granted_at_ms", ms_of(lease.granted_at));
-  out.number_or_null("bind_expires_at_ms", ms_of(lease.bind_expires_at));
-  out.number_or_null("ended_at_ms", ms_of(lease.ended_at));
+  out.number_if("queue_expires_at_ms", ms_of(lease.queue_expires_at));
+  out.number_if("granted_at_ms", ms_of(lease.granted_at));
+  out.number_if("bind_expires_at_ms", ms_of(lease.bind_expires_at));
+  out.number_if("ended_at_ms", ms_of(lease.ended_at));
   out.number("created_wall_ms", lease.created_wall.ms);
-  out.number_or_null("granted_wall_ms", ms_of(lease.granted_wall));
-  out.number_or_null("bound_wall_ms", ms_of(lease.bound_wall));
-  out.number_or_null("ended_wall_ms", ms_of(lease.ended_wall));
-  out.text_or_null("reason", lease.reason);
-  out.number_or_null("exit_code", lease.exit_code);
-  out.yes_no_or_null("oom_killed", lease.oom_killed);
+  out.number_if("granted_wall_ms", ms_of(lease.granted_wall));
+  out.number_if("bound_wall_ms", ms_of(lease.bound_wall));
+  out.number_if("ended_wall_ms", ms_of(lease.ended_wall));
+  out.text_if("reason", lease.reason);
+  out.number_if("exit_code", lease.exit_code);
+  if (lease.oom_killed) out.yes_no("oom_killed", *lease.oom_killed);
   return std::move(out).finish();
 }
 
@@ -271,13 +273,17 @@ ReadRow<model::ListedInventory> read_listed(std::string_view text) {
                        .devices = {},
                        .mounts = {},
                        .slots = int_or_null(inner, "slots")};
+    std::vector<model::DeviceNode> devices;
     inner.objects("devices", [&](Fields& node) {
-      gpu.devices.push_back({node.text("host_path"), node.text("container_path")});
+      devices.push_back({node.text("host_path"), node.text("container_path")});
     });
+    gpu.devices = std::move(devices);
+    std::vector<model::BindMount> mounts;
     inner.objects("mounts", [&](Fields& mount) {
-      gpu.mounts.push_back({mount.text("host_path"), mount.text("container_path"),
-                            mount.yes_no("read_only")});
+      mounts.push_back({mount.text("host_path"), mount.text("container_path"),
+                        mount.yes_no("read_only")});
     });
+    gpu.mounts = std::move(mounts);
     if (gpu.slots && (*gpu.slots < 1 || *gpu.slots > model::slots_max)) {
       inner.wrong("slots", "out of range");
     }

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int64_t application_id = 0x67707568;  // "gpuh": PRAGMA application_id
 
+// Most batches write a lease: its row then says what the books say else (next_serial, at_ms), so
+// that no second page is written for each. The greatest of all is what holds; see book_tables.cpp.
 constexpr auto tables = R"(
 CREATE TABLE books (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -21,7 +23,8 @@ CREATE TABLE books (
   batches INTEGER NOT NULL, listed TEXT
 ) STRICT;
 CREATE TABLE leases (
-  place INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL
+  place INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL,
+  next_serial INTEGER, at_ms INTEGER
 ) STRICT;
 CREATE TABLE gpu_settings (
   gpu TEXT PRIMARY KEY, slots INTEGER, label TEXT, drained INTEGER
@@ -40,6 +43,15 @@ UPDATE leases SET body = json_set(body,
 ALTER TABLE gpu_settings ADD COLUMN drained INTEGER;
 CREATE TABLE faults (gpu TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 PRAGMA user_version = 2;
+COMMIT;
+)";
+
+// From version 2, which told serial and time in `books` alone.
+constexpr auto from_version_2 = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE leases ADD COLUMN next_serial INTEGER;
+ALTER TABLE leases ADD COLUMN at_ms INTEGER;
+PRAGMA user_version = 3;
 COMMIT;
 )";
 
@@ -112,7 +124,9 @@ std::expected<std::int64_t, Error> version_of(Database& db) {
 std::expected<void, Error> bring_up(Database& db, std::int64_t version, const model::Epoch& epoch) {
   if (version == 0) return make_tables(db, epoch);
   if (version == schema_version) return db.execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock
-  auto done = db.execute(from_version_1);
+  std::expected<void, Error> done;
+  if (version < 2) done = db.execute(from_version_1);
+  if (done) done = db.execute(from_version_2);
   if (!done) std::ignore = db.execute("ROLLBACK");
   return done;
 }

@@ -9,7 +9,7 @@
 
 namespace gpuhub::store {
 
-inline constexpr int schema_version = 2;  // PRAGMA user_version; a newer file is refused
+inline constexpr int schema_version = 3;  // PRAGMA user_version; a newer file is refused
 
 // Opens or makes the file, locks it for this process, and returns it ready for use. Errors do not
 // name the file: the caller adds it.

@@ -179,4 +179,9 @@ std::optional<Outcome> SqliteStore::commit_now(const model::Batch& batch) {
   return outcome;
 }
 
+// Without the mutex: the store's thread has told that it is done with the batch.
+std::optional<std::chrono::microseconds> SqliteStore::disk_time() const {
+  return state_->tables.disk_time();
+}
+
 }  // namespace gpuhub::store

@@ -36,6 +36,7 @@ class SqliteStore final : public Store {
   // nullopt while the log is moved into the file, which is done when nobody commits, or at last
   // when it has grown long.
   std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
+  std::optional<std::chrono::microseconds> disk_time() const override;
 
  private:
   struct State;

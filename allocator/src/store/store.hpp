@@ -3,6 +3,7 @@
 // storing a batch is a set of upserts in one transaction.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -37,6 +38,10 @@ class Store {
     std::ignore = batch;
     return std::nullopt;
   }
+  // How long the disk took for the last batch: its write and flush, without what was worked out
+  // before them and without the way from thread to thread. nullopt: it is not measured. On the
+  // pumping thread, while no commit is under way.
+  virtual std::optional<std::chrono::microseconds> disk_time() const { return std::nullopt; }
 };
 
 }  // namespace gpuhub::store

@@ -8,33 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "text/json_key.hpp"
+
 namespace gpuhub::text {
-
-// A field's name as it is written: `,"name":`. Ours, known when compiling, no escape needed.
-class JsonKey {
- public:
-  consteval JsonKey(const char* name) {  // NOLINT: converts, so that a literal is a key
-    append(",\"");
-    append(name);
-    append("\":");
-  }
-  // Without its comma, for the first.
-  std::string_view str(bool first) const {
-    return {text_ + (first ? 1 : 0), size_ - (first ? 1U : 0U)};
-  }
-
- private:
-  consteval void append(const char* text) {
-    while (*text != 0) text_[size_++] = *text++;
-  }
-  char text_[28]{};
-  unsigned size_ = 0;
-};
 
 // Fields come out in the order they are added.
 class JsonText {
  public:
-  JsonText() { text_.reserve(1024); }
+  // `about`: bytes to make room for at once.
+  explicit JsonText(std::size_t about = 1024) { text_.reserve(about); }
 
   void text(const JsonKey& key, std::string_view value);
   void member(std::string_view key, std::string_view value);  // a key that is not ours
@@ -51,6 +33,15 @@ class JsonText {
     value ? text(key, text_of(*value)) : null(key);
   }
   void yes_no_or_null(const JsonKey& key, std::optional<bool> value);
+  // Only where there is a value.
+  template <typename Number>
+  void number_if(const JsonKey& key, const std::optional<Number>& value) {
+    if (value) number(key, *value);
+  }
+  template <typename Text>
+  void text_if(const JsonKey& key, const std::optional<Text>& value) {
+    if (value) text(key, text_of(*value));
+  }
 
   // What `fill` adds stands in an object of its own.
   template <typename Fill>
@@ -64,6 +55,13 @@ class JsonText {
   void list(const JsonKey& key, const Range& range, const Item& item) {
     begin(key, '[');
     for (const auto& element : range) item(element);
+    end(']');
+  }
+  // A list of what `fill` adds by the calls below.
+  template <typename Fill>
+  void items(const JsonKey& key, const Fill& fill) {
+    begin(key, '[');
+    fill();
     end(']');
   }
   template <typename Range>

@@ -53,12 +53,9 @@ TEST(Rows, ALeaseIsReadableJson) {
             R"({"id":"L-e1-1","request":{"id":"r1","owner":{"hub":"hub","user":"ana",)"
             R"("server":""},"groups":["staff","gr\"oup"],"want":{"kind":"count","count":1},)"
             R"("mode":"shared","capabilities":["compute","utility"],"wait":false},"host":"h1",)"
-            R"("epoch":"e1","state":"granted","gpus":["GPU-1"],"container":null,)"
-            R"("asked_at_ms":901,"queue_expires_at_ms":null,"granted_at_ms":1001,)"
-            R"("bind_expires_at_ms":181001,"ended_at_ms":null,"created_wall_ms":1790000000001,)"
-            R"("granted_wall_ms":1790000000101,"bound_wall_ms":null,)"
-            R"("ended_wall_ms":null,"reason":null,"exit_code":null,)"
-            R"("oom_killed":null})");
+            R"("epoch":"e1","state":"granted","gpus":["GPU-1"],)"
+            R"("asked_at_ms":901,"granted_at_ms":1001,"bind_expires_at_ms":181001,)"
+            R"("created_wall_ms":1790000000001,"granted_wall_ms":1790000000101})");
 }
 
 TEST(Rows, AListedInventoryComesBackEqual) {
@@ -107,9 +104,9 @@ TEST(Rows, ALeaseThatIsNotAsWrittenIsRefusedByKey) {
       {R"("kind":"gpus")", R"("kind":"some")", "request.want.kind: none of"},
       {R"("gpus":["GPU-6"],"con)", R"("gpus":["GPU-6","GPU-6"],"con)", "gpus: names a GPU twice"},
       {R"("gpus":["GPU-6"],"con)", R"("gpus":["a b"],"con)", "gpus: holds something else"},
-      {R"("exit_code":null)", R"("exit_code":99999999999)", "exit_code: out of range"},
+      {R"({"id")", R"({"exit_code":99999999999,"id")", "exit_code: out of range"},
       {R"("granted_at_ms":1006)", R"("granted_at_ms":10.5)", "granted_at_ms: not a whole number"},
-      {R"("reason":null)", R"("reason":"bored")", "reason: no reason of an end"},
+      {R"({"id")", R"({"reason":"bored","id")", "reason: no reason of an end"},
       {R"({"id")", R"(["id")", "not JSON"},
   };
   for (const auto& damage : damages) {
