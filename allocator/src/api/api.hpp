@@ -78,19 +78,21 @@ class Api {
   Onlooker onlooker_of(const Caller& caller) const;
   http::Response gpus_answer(std::span<const service::GpuView> views,
                              const Onlooker& onlooker) const;
-  void refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups);
+  http::Response refused(const Caller& caller, const service::Refusal& refusal,
+                         std::span<const std::string> groups) const;
   service::LeaseAnswer as_answer(const model::Lease& lease) const;
   Indices indices_of(std::span<const model::Lease> leases) const;
   // The lease in the path, if it is there and the caller's; else answers not-found.
   std::optional<model::LeaseId> own_lease(Call& call) const;
-  void give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
+  service::Send give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
   // Tells of the lease whenever it changes, until it has ended or the client has left.
   void follow(Call call, const model::LeaseId& id);
   struct Follower;
   void follow_on(std::shared_ptr<Follower> follower);
   // Releases a grant that the caller can do nothing with, and says why.
-  void take_back(Call call, const model::LeaseId& lease, Problem which, const std::string& why);
-  void give_granted(Call call, const service::LeaseAnswer& answer);
+  service::Send take_back(Call call, const model::LeaseId& lease, Problem which,
+                          const std::string& why);
+  service::Send give_granted(Call call, const service::LeaseAnswer& answer);
 
   service::Service& service_;
   const Facts& facts_;

@@ -69,7 +69,7 @@ void Api::put_gpus(Call call) {
   auto gpus = read_listed(call.request.body);
   if (!gpus) return call.respond(bad_request(gpus.error()));
   service_.put_listed(std::move(*gpus), [this, call = std::move(call)](auto views) mutable {
-    if (!views) return refuse(call, views.error(), {});
+    if (!views) return call.respond(refused(call.caller, views.error(), {}));
     call.respond(gpus_answer(*views, onlooker_of(call.caller)));
   });
 }
@@ -81,7 +81,7 @@ void Api::patch_gpu(Call call) {
   if (!change) return call.respond(bad_request(change.error()));
   service_.set_gpu(std::move(change->setting), change->clear_fault,
                    [this, call = std::move(call)](auto view) mutable {
-                     if (!view) return refuse(call, view.error(), {});
+                     if (!view) return call.respond(refused(call.caller, view.error(), {}));
                      const auto onlooker = onlooker_of(call.caller);
                      call.respond(json_answer(
                          200, [&](text::JsonText& out) { show(out, *view, onlooker); }));

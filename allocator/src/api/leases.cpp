@@ -31,6 +31,13 @@ bool injectable(const model::Lease& lease) {
   return lease.state == model::LeaseState::granted || lease.state == model::LeaseState::active;
 }
 
+// Lets the answer out when it may leave.
+service::Send giving(http::Respond respond, http::Response response) {
+  return [respond = std::move(respond), response = std::move(response)]() mutable {
+    respond(std::move(response));
+  };
+}
+
 // A hub's owner.hub is known by its socket: naming one in the body is not an error of form.
 bool names_hub(std::string_view body) {
   if (!body.contains("\"hub\"") && !body.contains('\\')) return false;  // however it is nested
@@ -92,20 +99,20 @@ std::optional<usage::LeaseUsage> Api::usage_of(const model::Lease& lease) const 
   return none;
 }
 
-void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const std::string> groups) {
+http::Response Api::refused(const Caller& caller, const service::Refusal& refusal,
+                            std::span<const std::string> groups) const {
   if (refusal.kind == service::Refused::not_ready) {
-    return call.respond(problem(Problem::not_ready, refusal.detail));
+    return problem(Problem::not_ready, refusal.detail);
   }
   if (refusal.kind == service::Refused::too_many) {
-    return call.respond(problem(Problem::too_many_requests, refusal.detail));
+    return problem(Problem::too_many_requests, refusal.detail);
   }
   GPUHUB_ASSERT(refusal.ledger.has_value());
   const Problem which = problem_of(refusal.ledger->reason);
-  call.respond(problem(which, refusal.ledger->detail, [&](text::JsonText& out) {
+  return problem(which, refusal.ledger->detail, [&](text::JsonText& out) {
     if (which == Problem::no_gpu_free || which == Problem::queue_full) {
       write_holders(out, refusal.blocked_by, indices_of(refusal.blocked_by),
-                    {.admin = call.caller.admin(), .groups = groups,
-                     .show = settings_.show_holders});
+                    {.admin = caller.admin(), .groups = groups, .show = settings_.show_holders});
     }
     if (which == Problem::queue_full) {
       out.number("waiting", static_cast<std::int64_t>(service_.ledger().queue().size()));
@@ -113,9 +120,9 @@ void Api::refuse(Call& call, const service::Refusal& refusal, std::span<const st
     const bool own = which == Problem::owner_active || which == Problem::owner_ending;
     if (!own || refusal.blocked_by.empty()) return;
     out.object("lease", [&] {
-      show(out, as_answer(refusal.blocked_by.front()), call.caller);
+      show(out, as_answer(refusal.blocked_by.front()), caller);
     });
-  }));
+  });
 }
 
 std::optional<model::LeaseId> Api::own_lease(Call& call) const {
@@ -128,41 +135,44 @@ std::optional<model::LeaseId> Api::own_lease(Call& call) const {
 
 // Who has waited gets his grant here: one that cannot be brought into a container is of no use to
 // him. It is taken back, or he asks again, while the engine has not said yet what it can do.
-void Api::give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer) {
-  if (!answer) return refuse(call, answer.error(), {});
+service::Send Api::give_lease(Call call,
+                              std::expected<service::LeaseAnswer, service::Refusal> answer) {
+  if (!answer) return giving(std::move(call.respond), refused(call.caller, answer.error(), {}));
   const auto made = injection(*answer);
   const bool useless = made && !*made && answer->lease.state == model::LeaseState::granted;
   if (useless && !call.caller.admin()) {
     if (!facts_.machine.engine_known) {
-      return call.respond(problem(Problem::not_ready, made->error()));
+      return giving(std::move(call.respond), problem(Problem::not_ready, made->error()));
     }
     return take_back(std::move(call), answer->lease.id, Problem::impossible, made->error());
   }
-  call.respond(json_answer(
-      200, [&](text::JsonText& out) {
-        show(out, *answer, call.caller, made && *made ? &**made : nullptr);
-      }));
+  return giving(std::move(call.respond), json_answer(200, [&](text::JsonText& out) {
+                  show(out, *answer, call.caller, made && *made ? &**made : nullptr);
+                }));
 }
 
-void Api::take_back(Call call, const model::LeaseId& lease, Problem which, const std::string& why) {
-  service_.release(lease, [call = std::move(call), which, why](const auto&) mutable {
-    call.respond(problem(which, why));
-  });
+service::Send Api::take_back(Call call, const model::LeaseId& lease, Problem which,
+                             const std::string& why) {
+  return [this, call = std::move(call), lease, which, why]() mutable {
+    service_.release(lease, [call = std::move(call), which, why](const auto&) mutable {
+      return giving(std::move(call.respond), problem(which, why));
+    });
+  };
 }
 
 // A grant that no engine setting can bring into a container is taken back at once: the caller could
 // do nothing with it.
-void Api::give_granted(Call call, const service::LeaseAnswer& answer) {
+service::Send Api::give_granted(Call call, const service::LeaseAnswer& answer) {
   const auto made = injection(answer);
   if (!made || *made) {
     const bool waits = answer.lease.state == model::LeaseState::queued;
-    return call.respond(json_answer(
-        answer.existed ? 200 : waits ? 202 : 201, [&](text::JsonText& out) {
-          show(out, answer, call.caller, made ? &**made : nullptr);
-        }));
+    const int status = answer.existed ? 200 : waits ? 202 : 201;
+    return giving(std::move(call.respond), json_answer(status, [&](text::JsonText& out) {
+                    show(out, answer, call.caller, made ? &**made : nullptr);
+                  }));
   }
   const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
-  take_back(std::move(call), answer.lease.id, which, made->error());
+  return take_back(std::move(call), answer.lease.id, which, made->error());
 }
 
 void Api::ask(Call call) {
@@ -175,8 +185,10 @@ void Api::ask(Call call) {
   std::vector<std::string> groups = request->groups;
   service_.ask(std::move(*request), [this, call = std::move(call),
                                      groups = std::move(groups)](auto answer) mutable {
-    if (!answer) return refuse(call, answer.error(), groups);
-    give_granted(std::move(call), *answer);
+    if (!answer) {
+      return giving(std::move(call.respond), refused(call.caller, answer.error(), groups));
+    }
+    return give_granted(std::move(call), *answer);
   });
 }
 
@@ -209,7 +221,7 @@ void Api::get_lease(Call call) {
   const auto accepts = http::find_header(call.request.headers, "accept");
   if (accepts && accepts->contains(sse_type)) return follow(std::move(call), *id);
   auto give = [this, call = std::move(call)](auto answer) mutable {
-    give_lease(std::move(call), std::move(answer));
+    return give_lease(std::move(call), std::move(answer));
   };
   if (wait->seconds == 0) return service_.lease(*id, std::move(give));
   const auto until = now_().at + std::chrono::seconds{wait->seconds};
@@ -220,7 +232,7 @@ void Api::renew(Call call) {
   const auto id = own_lease(call);
   if (!id) return;
   service_.renew(*id, [this, call = std::move(call)](auto answer) mutable {
-    give_lease(std::move(call), std::move(answer));
+    return give_lease(std::move(call), std::move(answer));
   });
 }
 
@@ -231,7 +243,7 @@ void Api::bind(Call call) {
   if (!id) return;
   service_.bind({*id, body->container, body->epoch},
                 [this, call = std::move(call)](auto answer) mutable {
-                  give_lease(std::move(call), std::move(answer));
+                  return give_lease(std::move(call), std::move(answer));
                 });
 }
 
@@ -239,7 +251,7 @@ void Api::release(Call call) {
   const auto id = own_lease(call);
   if (!id) return;
   service_.release(*id, [this, call = std::move(call)](auto answer) mutable {
-    give_lease(std::move(call), std::move(answer));
+    return give_lease(std::move(call), std::move(answer));
   });
 }
 

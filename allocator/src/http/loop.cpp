@@ -44,6 +44,11 @@ void Loop::stop() { impl_->io.stop(); }
 
 void Loop::post(std::move_only_function<void()> what) { asio::post(impl_->io, std::move(what)); }
 
+void Loop::stay_awake(std::chrono::microseconds how_long) {
+  impl_->awake_until = std::chrono::steady_clock::now() + how_long;
+  if (!impl_->awake) impl_->look_out();
+}
+
 void Loop::on_signal(const std::vector<int>& signals, std::function<void(int)> on_signal) {
   auto set = std::make_unique<asio::signal_set>(impl_->io);
   for (const int number : signals) set->add(number);

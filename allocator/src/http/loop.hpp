@@ -23,6 +23,10 @@ class Loop {
   void stop();                                   // any thread; run() returns soon
   void post(std::move_only_function<void()> what);  // any thread; called later on the loop's thread
 
+  // For so long from now the loop looks for work instead of sleeping until there is some: who asks
+  // again at once is spared the time that waking takes. Costs the core meanwhile. On its thread.
+  void stay_awake(std::chrono::microseconds how_long);
+
   // Calls `on_signal` on the loop for each of these signals instead of the default action.
   void on_signal(const std::vector<int>& signals, std::function<void(int)> on_signal);
 

@@ -5,7 +5,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -21,6 +23,14 @@ struct Loop::Impl {
   asio::io_context io{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> until_stopped{io.get_executor()};
   std::vector<std::unique_ptr<asio::signal_set>> signals;
+  std::chrono::steady_clock::time_point awake_until{};
+  bool awake = false;  // look_out() will be called
+
+  // While something waits to be called Asio only looks what the kernel has, and does not sleep.
+  void look_out() {
+    awake = std::chrono::steady_clock::now() < awake_until;
+    if (awake) asio::post(io, [this] { look_out(); });
+  }
 };
 
 // Starts a coroutine. What it throws comes out of Loop::run(): nothing is swallowed.

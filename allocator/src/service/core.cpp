@@ -22,24 +22,22 @@ std::expected<ledger::Applied, ledger::Refusal> Core::apply(const ledger::Comman
   auto outcome = ledger_.apply(what, now());
   if (!outcome || outcome->events.empty()) return outcome;
   count(outcome->events);
-  if (gathered_.empty()) {
-    gathered_ = std::exchange(outcome->events, {});
-  } else {
-    std::ranges::move(outcome->events, std::back_inserter(gathered_));
-    outcome->events.clear();
-  }
+  if (gathered_.empty()) gathered_.reserve(last_size_);  // records are large: not moved as it grows
+  std::ranges::move(outcome->events, std::back_inserter(gathered_));
+  outcome->events.clear();
   if (!in_flight_) schedule();
   return outcome;
 }
 
-void Core::after_commit(Action action) {
+void Core::wait(Answer answer) {
   if (failed_) return;  // memory is ahead of disk: nothing is answered any more
   if (!gathered_.empty()) {
-    gathered_actions_.push_back(std::move(action));
+    gathered_answers_.push_back(std::move(answer));
   } else if (in_flight_) {
-    flying_actions_.push_back(std::move(action));
+    flying_answers_.push_back(std::move(answer));
   } else {
-    action();
+    answer.make_ready();
+    answer.send();
   }
 }
 
@@ -54,7 +52,7 @@ void Core::schedule() {
 void Core::turn_ended() {
   scheduled_ = false;
   if (in_flight_ || gathered_.empty() || failed_) return;
-  const auto patience = rhythm_.patience(pace_->now(), gathered_actions_.size());
+  const auto patience = rhythm_.patience(pace_->now(), gathered_answers_.size());
   if (patience.count() == 0) return begin();
   pace_->after(patience, [this, alive = alive_] {
     if (*alive && !in_flight_ && !gathered_.empty() && !failed_) begin();
@@ -63,24 +61,30 @@ void Core::turn_ended() {
 
 // On this thread for who is alone, if the store can.
 void Core::begin() {
-  if (!rhythm_.alone(gathered_actions_.size())) return commit();
+  if (!rhythm_.alone(gathered_answers_.size())) return commit();
   take_off();
-  if (auto result = store_.commit_now(*flying_)) return committed(*std::move(result));
+  if (auto result = store_.commit_now(*flying_)) {
+    pace_->more_may_come();
+    return committed(*std::move(result));
+  }
   send();
+  make_ready();
 }
 
 void Core::commit() {
   take_off();
   send();
+  make_ready();
 }
 
 // All that was gathered becomes the batch that is under way.
 void Core::take_off() {
   GPUHUB_ASSERT(!in_flight_ && !gathered_.empty());
   in_flight_ = true;
-  flying_actions_ = std::exchange(gathered_actions_, {});
-  if (pace_ != nullptr) rhythm_.begins(pace_->now(), flying_actions_.size());
+  flying_answers_ = std::exchange(gathered_answers_, {});
+  if (pace_ != nullptr) rhythm_.begins(pace_->now(), flying_answers_.size());
   counters.records += gathered_.size();
+  last_size_ = std::min<std::size_t>(gathered_.size(), size_max);
   flying_ = std::make_shared<const model::Batch>(
       model::Batch{.records = std::exchange(gathered_, {}),
                    .next_serial = ledger_.next_serial(),
@@ -93,30 +97,43 @@ void Core::send() {
   });
 }
 
+// Those of the batch under way: their bytes wait here, not the work that makes them.
+void Core::make_ready() {
+  for (auto& answer : flying_answers_) answer.make_ready();
+}
+
 void Core::committed(std::expected<void, store::Error> result) {
   GPUHUB_ASSERT(in_flight_);
   in_flight_ = false;
   if (!result) {
     failed_ = true;
-    flying_actions_.clear();
-    gathered_actions_.clear();
+    flying_answers_.clear();
+    gathered_answers_.clear();
     on_fatal_("the books could not be written: " + result.error().message);
     return;
   }
   ++counters.commits;
-  auto actions = std::exchange(flying_actions_, {});
+  auto answers = std::exchange(flying_answers_, {});
   const auto batch = std::exchange(flying_, nullptr);
-  if (pace_ != nullptr) rhythm_.ended(pace_->now(), gathered_actions_.size());
+  if (pace_ != nullptr) {
+    rhythm_.ended(pace_->now(), gathered_answers_.size(), store_.disk_time());
+  }
   // While the disk works on the next ones these are answered.
   if (!gathered_.empty() && !scheduled_) {
-    if (pace_ == nullptr || rhythm_.patience(pace_->now(), gathered_actions_.size()).count() == 0) {
-      commit();
+    if (pace_ == nullptr || rhythm_.patience(pace_->now(), gathered_answers_.size()).count() == 0) {
+      take_off();
+      send();
     } else {
       schedule();
     }
   }
   if (on_durable) on_durable(batch->records);
-  for (auto& action : actions) action();
+  const auto alive = alive_;
+  for (auto& answer : answers) {
+    answer.make_ready();
+    answer.send();
+  }
+  if (*alive) make_ready();
 }
 
 void Core::count(const std::vector<model::Record>& events) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/rhythm.hpp"
@@ -19,21 +20,23 @@ namespace gpuhub::service {
 
 class Core {
  public:
-  using Action = std::move_only_function<void()>;
+  using Make = std::move_only_function<Send()>;
 
   // `pace` may be null.
   Core(ledger::Ledger ledger, store::Store& store, Clock clock, Pace* pace,
        std::function<void(std::string)> on_fatal);
   ~Core();
 
-  // Applies and gathers. The caller answers by after_commit().
+  // Applies and gathers. The caller answers by one of the next two.
   std::expected<ledger::Applied, ledger::Refusal> apply(const ledger::Command& what);
-  // Runs `action` when all that was applied until now is durable; at once if it is.
-  void after_commit(Action action);
+  // Calls `send` when all that was applied until now is durable; at once if it is.
+  void after_commit(Send send) { wait({.make = {}, .send = std::move(send)}); }
+  // Likewise what `make` gives, which is called before, while the disk works.
+  void make_and_send(Make make) { wait({.make = std::move(make), .send = {}}); }
 
   const ledger::Ledger& ledger() const { return ledger_; }
   model::Now now() const { return clock_(); }
-  std::size_t waiting() const { return gathered_actions_.size(); }
+  std::size_t waiting() const { return gathered_answers_.size(); }
   bool failed() const { return failed_; }
 
   Counters counters;
@@ -41,12 +44,21 @@ class Core {
   std::function<void(const std::vector<model::Record>&)> on_durable;
 
  private:
+  struct Answer {
+    Make make;  // empty: it is ready
+    Send send;
+    void make_ready() {
+      if (make) send = std::exchange(make, {})();
+    }
+  };
+  void wait(Answer answer);
   void schedule();
   void turn_ended();
   void begin();
   void commit();
   void take_off();
   void send();
+  void make_ready();
   void committed(std::expected<void, store::Error> result);
   void count(const std::vector<model::Record>& events);
 
@@ -59,10 +71,12 @@ class Core {
   bool scheduled_ = false;    // turn_ended() will be called
   bool in_flight_ = false;
   bool failed_ = false;
+  static constexpr std::size_t size_max = 256;  // of the room made at once, in records
   std::vector<model::Record> gathered_;
+  std::size_t last_size_ = 0;                   // of the batch before
   std::shared_ptr<const model::Batch> flying_;
-  std::vector<Action> gathered_actions_;
-  std::vector<Action> flying_actions_;
+  std::vector<Answer> gathered_answers_;
+  std::vector<Answer> flying_answers_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a late answer finds it false
 };
 

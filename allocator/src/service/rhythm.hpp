@@ -1,5 +1,8 @@
 // When the next commit begins, from what the last ones were like. Plain values, no ports.
 //
+// What counts is the disk's own time. A commit of many lasts long also because much is to be
+// written, and because the calling thread is busy when it ends: no reason to wait for more.
+//
 // A flush that takes long is worth waiting for: if who has just been answered asks again at once,
 // all go together in the next one, instead of two halves that wait for each other's flush. One that
 // is quick is not: the disk works while the next ones are served. And who is alone is served
@@ -9,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 
 namespace gpuhub::service {
 
@@ -27,9 +31,10 @@ class Rhythm {
     last_callers_ = callers;
     expected_ = 0;
   }
-  // `waiting` have come meanwhile, and wait for the next one.
-  void ended(Time now, std::size_t waiting) {
-    const Time took = now - began_;
+  // `waiting` have come meanwhile, and wait for the next one. `disk`: what the disk took of the
+  // time; nullopt: all of it, for what is known.
+  void ended(Time now, std::size_t waiting, std::optional<Time> disk = {}) {
+    const Time took = disk.value_or(now - began_);
     flush_ = flush_.count() > 0 ? (3 * flush_ + took) / 4 : took;
     if (flush_ < long_flush || last_callers_ + waiting <= 2) return;
     expected_ = last_callers_ + waiting;

@@ -92,8 +92,8 @@ Refusal Service::State::refusal(ledger::Refusal why) const {
 
 template <typename T>
 void Service::State::refuse(Refusal why, Reply<T> reply) {
-  core.after_commit([why = std::move(why), reply = std::move(reply)]() mutable {
-    reply(std::unexpected(std::move(why)));
+  core.make_and_send([why = std::move(why), reply = std::move(reply)]() mutable {
+    return reply.make_ready(std::unexpected(std::move(why)));
   });
 }
 
@@ -113,8 +113,10 @@ void Service::State::answer_now(const model::LeaseId& id, bool existed, Reply<Le
     refuse(refusal(std::move(unknown)), std::move(reply));
     return;
   }
-  core.after_commit([answer = answer_for(core.ledger(), *lease, existed, core.now().at),
-                     reply = std::move(reply)]() mutable { reply(std::move(answer)); });
+  core.make_and_send([answer = answer_for(core.ledger(), *lease, existed, core.now().at),
+                      reply = std::move(reply)]() mutable {
+    return reply.make_ready(std::move(answer));
+  });
 }
 
 void Service::State::answer(const ledger::Command& what, Reply<LeaseAnswer> reply) {
@@ -213,8 +215,10 @@ void Service::put_listed(std::vector<model::GpuInfo> gpus, Reply<std::vector<Gpu
   GPUHUB_ASSERT(outcome.has_value());
   state_->inventory_ok = true;
   state_->check_granting();
-  state_->core.after_commit([all = views(state_->core.ledger()),
-                             reply = std::move(reply)]() mutable { reply(std::move(all)); });
+  state_->core.make_and_send([all = views(state_->core.ledger()),
+                              reply = std::move(reply)]() mutable {
+    return reply.make_ready(std::move(all));
+  });
 }
 
 void Service::set_gpu(model::GpuSetting setting, bool clear_fault, Reply<GpuView> reply) {
@@ -242,8 +246,8 @@ void Service::set_gpu(model::GpuSetting setting, bool clear_fault, Reply<GpuView
   }
   const auto at = shown();
   GPUHUB_ASSERT(at != all.end());
-  state_->core.after_commit([view = std::move(*at), reply = std::move(reply)]() mutable {
-    reply(std::move(view));
+  state_->core.make_and_send([view = std::move(*at), reply = std::move(reply)]() mutable {
+    return reply.make_ready(std::move(view));
   });
 }
 

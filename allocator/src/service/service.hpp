@@ -5,7 +5,7 @@
 //
 // Nothing derived from a change leaves before the batch that holds it is durable: each reply, also
 // of a query or a refusal, waits for the commits of all that was applied before it. A reply with
-// nothing to wait for is called from inside the call.
+// nothing to wait for is called from inside the call; one may be made ready before (reply.hpp).
 #pragma once
 
 #include <chrono>
@@ -19,6 +19,7 @@
 #include "runtime/runtime.hpp"
 #include "service/answers.hpp"
 #include "service/pace.hpp"
+#include "service/reply.hpp"
 #include "store/store.hpp"
 
 namespace gpuhub::service {
@@ -32,9 +33,6 @@ struct Settings {
 
 // The time, as a port: `at` never goes back and goes on from what the store held.
 using Clock = std::function<model::Now()>;
-
-template <typename T>
-using Reply = std::move_only_function<void(std::expected<T, Refusal>)>;
 
 class Service {
  public:

@@ -43,6 +43,24 @@ TEST(Loop, HandsOverSignals) {
   EXPECT_TRUE(loop.run_until([&] { return got == SIGUSR1 + SIGUSR2; }, milliseconds{3000}));
 }
 
+// Not longer than it was told: a loop that went on would take all of the time.
+TEST(Loop, IsAwakeForAWhileAndSleepsAgain) {
+  Loop loop;
+  loop.stay_awake(milliseconds{5});
+  loop.stay_awake(milliseconds{10});
+  const auto used = [] {
+    timespec cpu{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return std::chrono::seconds{cpu.tv_sec} + std::chrono::nanoseconds{cpu.tv_nsec};
+  };
+  const auto before = used();
+  bool called = false;
+  loop.post([&] { called = true; });
+  EXPECT_FALSE(loop.run_until([] { return false; }, milliseconds{200}));
+  EXPECT_TRUE(called);
+  EXPECT_LT(used() - before, milliseconds{100});
+}
+
 TEST(Timer, CallsOnceForTheLastSet) {
   Loop loop;
   int calls = 0;

@@ -19,6 +19,7 @@ struct Turns final : Pace {
     waits = wait;
     later = std::move(what);
   }
+  void more_may_come() override { ++hints; }
   microseconds now() override { return time; }
   void end() {
     for (auto& what : std::exchange(turn, {})) what();
@@ -26,6 +27,7 @@ struct Turns final : Pace {
   std::vector<Action> turn;
   Action later;
   microseconds waits{}, time{};
+  int hints = 0;
 };
 
 class PaceTest : public testing::Test {
@@ -46,13 +48,22 @@ class PaceTest : public testing::Test {
     if (disk.committing()) disk.finish();
     before = service.counters().commits;
   }
-  // One more owner asks.
-  void ask() {
+  // Of one more owner.
+  model::Request request() {
     const auto n = asked++;
-    service.ask({.id = *model::RequestId::parse(std::format("r{}", n)),
-                 .owner = {*model::HubName::parse("hub"), std::format("user{}", n), ""},
-                 .groups = {}, .want = model::WantCount{1}, .capabilities = {}},
-                [this](auto answer) { answered += answer.has_value() ? 1 : 0; });
+    return {.id = *model::RequestId::parse(std::format("r{}", n)),
+            .owner = {*model::HubName::parse("hub"), std::format("user{}", n), ""},
+            .groups = {}, .want = model::WantCount{1}, .capabilities = {}};
+  }
+  void ask() {
+    service.ask(request(), [this](auto answer) { answered += answer.has_value() ? 1 : 0; });
+  }
+  // His answer is made ready first.
+  void ask_for_ready() {
+    service.ask(request(), [this](auto answer) -> Send {
+      made += answer.has_value() ? 1 : 0;
+      return [this] { ++answered; };
+    });
   }
   std::uint64_t commits() const { return service.counters().commits - before; }
   // So many ask in a turn, and are answered after a flush of this time.
@@ -74,7 +85,7 @@ class PaceTest : public testing::Test {
                   [] { return model::Now{.at = {0}, .wall = {0}}; }, {},
                   [this](std::string why) { fatal = std::move(why); }, &turns};
   std::uint64_t before = 0;
-  int asked = 0, answered = 0;
+  int asked = 0, made = 0, answered = 0;
 };
 
 TEST_F(PaceTest, WhatComesInOneTurnIsOneCommit) {
@@ -98,6 +109,25 @@ TEST_F(PaceTest, WhoIsAloneIsAnsweredAtTheEndOfHisTurn) {
   EXPECT_FALSE(disk.committing());
   EXPECT_EQ(commits(), 1U);
   EXPECT_EQ(disk.disk().leases.size(), 1U);
+  EXPECT_EQ(turns.hints, 1);
+}
+
+TEST_F(PaceTest, AnswersAreMadeReadyWhileTheDiskWorksAndLeaveAfterIt) {
+  ask_for_ready();
+  ask_for_ready();
+  turns.end();
+  ASSERT_TRUE(disk.committing());
+  EXPECT_EQ(made, 2);
+  EXPECT_EQ(answered, 0);
+  ask_for_ready();
+  turns.end();
+  EXPECT_EQ(made, 2) << "that one's batch is not under way";
+  disk.finish();
+  ASSERT_TRUE(disk.committing());
+  EXPECT_EQ(made, 3);
+  EXPECT_EQ(answered, 2);
+  disk.fail(true);
+  EXPECT_EQ(answered, 2) << "what was made ready is dropped";
 }
 
 TEST_F(PaceTest, IfTheStoreCannotAtOnceItsThreadDoesIt) {

@@ -45,6 +45,13 @@ TEST(Rhythm, AfterALongFlushAllAreGathered) {
   EXPECT_EQ(rhythm.patience(microseconds{2'100}, 7), microseconds{0}) << "some have not come";
 }
 
+TEST(Rhythm, ALongCommitOnAQuickDiskIsNoReasonToWait) {
+  Rhythm rhythm;
+  rhythm.begins(microseconds{0}, 32);
+  rhythm.ended(microseconds{1'000}, 32, microseconds{90});
+  EXPECT_EQ(rhythm.patience(microseconds{1'000}, 1), microseconds{0});
+}
+
 TEST(Rhythm, WhatNobodyWaitsForGoesAtOnce) {
   Rhythm rhythm;
   commit(rhythm, microseconds{0}, microseconds{1'000}, 10, 6);
