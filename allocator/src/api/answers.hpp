@@ -10,7 +10,7 @@ namespace gpuhub::api {
 // `fill(JsonText&)` writes the members of the body.
 template <typename Fill>
 http::Response json_answer(int status, const Fill& fill) {
-  text::JsonText body;
+  text::JsonText body{2048};  // a granted lease with what to inject
   fill(body);
   return {.status = status, .content_type = "application/json", .headers = {},
           .body = std::move(body).finish()};

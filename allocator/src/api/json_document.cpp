@@ -4,6 +4,7 @@
 
 #include <format>
 #include <set>
+#include <utility>
 
 #include "api/json_reader.hpp"
 
@@ -126,7 +127,8 @@ JsonFault not_json(const boost::system::error_code& error, std::size_t at) {
 }
 }  // namespace
 
-std::expected<json::value, JsonFault> parse_json(std::string_view text) {
+std::expected<json::value, JsonFault> parse_json(std::string_view text,
+                                                 json::storage_ptr memory) {
   if (text.empty()) return std::unexpected{JsonFault{"", "a JSON body is missing"}};
   boost::system::error_code error;
   json::basic_parser<Members> scan{options()};
@@ -135,7 +137,7 @@ std::expected<json::value, JsonFault> parse_json(std::string_view text) {
   if (read != text.size()) {
     return std::unexpected{JsonFault{"", std::format("not JSON: more follows at byte {}", read)}};
   }
-  json::value value = json::parse(text, error, {}, options());
+  json::value value = json::parse(text, error, std::move(memory), options());
   if (error) return std::unexpected{not_json(error, 0)};
   if (distinct_members(value) == scan.handler().count) return value;
   json::basic_parser<Twice> find{options()};

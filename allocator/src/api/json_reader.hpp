@@ -2,6 +2,7 @@
 // refused, each named by a JSON pointer, all of them at once.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <boost/json/value.hpp>
 
 #include <expected>
@@ -24,8 +25,9 @@ struct JsonFault {
 using JsonFaults = std::vector<JsonFault>;
 
 // One JSON value and nothing after it. Refuses members named twice: another reader of the same
-// bytes might take the other one.
-std::expected<boost::json::value, JsonFault> parse_json(std::string_view text);
+// bytes might take the other one. The value's memory comes from `memory`, which must outlive it.
+std::expected<boost::json::value, JsonFault> parse_json(std::string_view text,
+                                                        boost::json::storage_ptr memory = {});
 
 enum class Need { required, optional };
 struct Rule {
@@ -65,7 +67,7 @@ class Object {
   const boost::json::object* object_;  // null: it was no object
   std::string pointer_;
   JsonFaults* faults_;
-  std::vector<std::string_view> known_;
+  boost::container::small_vector<std::string_view, 8> known_;
 };
 
 }  // namespace gpuhub::api

@@ -1,6 +1,9 @@
 #include "api/requests.hpp"
 
+#include <boost/json/monotonic_resource.hpp>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <format>
 #include <ranges>
@@ -54,7 +57,10 @@ constexpr Rule mount{[](std::string_view t) {
 // Parses, lets `fill` read the fields, and gives what was read or all that is wrong.
 template <typename T, typename Fill>
 Read<T> read_body(std::string_view body, Fill fill) {
-  const auto document = parse_json(body);
+  // A usual body fits here; of a longer one the rest comes from the heap.
+  std::array<unsigned char, 4096> room;  // NOLINT: filled by who uses it
+  boost::json::monotonic_resource memory{room.data(), room.size()};
+  const auto document = parse_json(body, &memory);
   if (!document) return std::unexpected{JsonFaults{document.error()}};
   JsonFaults faults;
   Object top{*document, "", faults};
@@ -143,17 +149,20 @@ std::optional<model::GpuInfo> read_gpu(Object& gpu) {
   if (!uuid) return std::nullopt;
   model::GpuInfo info{*model::GpuId::parse(*uuid), name.value_or("GPU"), {memory.value_or(0)}, {},
                       {}, {}, {}, slots};
+  std::vector<model::DeviceNode> nodes;
   for (const std::string& text : devices.value_or(std::vector<std::string>{})) {
     const auto colon = text.find(':');
-    info.devices.push_back({text.substr(0, colon),
-                            colon == text.npos ? text : text.substr(colon + 1)});
+    nodes.push_back({text.substr(0, colon), colon == text.npos ? text : text.substr(colon + 1)});
   }
+  info.devices = std::move(nodes);
+  std::vector<model::BindMount> binds;
   for (const std::string& text : mounts.value_or(std::vector<std::string>{})) {
     const auto first = text.find(':');
     const auto second = text.find(':', first + 1);
-    info.mounts.push_back({text.substr(0, first), text.substr(first + 1, second - first - 1),
-                           !text.ends_with(":rw")});
+    binds.push_back({text.substr(0, first), text.substr(first + 1, second - first - 1),
+                     !text.ends_with(":rw")});
   }
+  info.mounts = std::move(binds);
   return info;
 }
 }  // namespace

@@ -27,8 +27,7 @@ void write_owner(JsonText& out, const JsonKey& key, const model::Owner& owner) {
     out.text("server", owner.server);
   });
 }
-void write_strings(JsonText& out, const JsonKey& key,
-                   const std::map<std::string, std::string>& from) {
+void write_strings(JsonText& out, const JsonKey& key, const inject::Pairs& from) {
   out.object(key, [&] {
     for (const auto& [name, value] : from) out.member(name, value);
   });
@@ -175,22 +174,22 @@ bool Onlooker::sees(const model::Lease& lease) const {
 
 // By hand: it stands in every answer several times, and std::format of a time costs more than all
 // else in it. Years have four digits, as RFC 3339 wants them.
-std::string rfc3339(model::WallTime at) {
+TimeText rfc3339(model::WallTime at) {
   using std::chrono::milliseconds, std::chrono::sys_days, std::chrono::sys_time;
   const sys_time<milliseconds> time{milliseconds{at.ms}};
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  std::array<char, 24> text{};
+  TimeText out;
   const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
-  char* to = write_digits(text.data(), year, 4, '-');
+  char* to = write_digits(out.text.data(), year, 4, '-');
   to = write_digits(to, static_cast<unsigned>(date.month()), 2, '-');
   to = write_digits(to, static_cast<unsigned>(date.day()), 2, 'T');
   to = write_digits(to, static_cast<unsigned>(clock.hours().count()), 2, ':');
   to = write_digits(to, static_cast<unsigned>(clock.minutes().count()), 2, ':');
   to = write_digits(to, static_cast<unsigned>(clock.seconds().count()), 2, '.');
   write_digits(to, static_cast<unsigned>(clock.subseconds().count()), 3, 'Z');
-  return {text.begin(), text.end()};
+  return out;
 }
 
 void write_injection(JsonText& out, const JsonKey& key, const inject::Injection& injection) {
@@ -226,7 +225,9 @@ void write_injection(JsonText& out, const JsonKey& key, const inject::Injection&
     });
     write_strings(out, "environment", injection.environment);
     write_strings(out, "labels", injection.labels);
-    out.texts("docker_run", injection.docker_run);
+    out.items("docker_run", [&] {
+      inject::docker_run(injection, [&](std::string_view one) { out.text_item(one); });
+    });
   });
 }
 

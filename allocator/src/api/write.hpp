@@ -1,6 +1,7 @@
 // Values of the model -> JSON: each call adds members to the object that is open, in a fixed order.
 #pragma once
 
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -15,8 +16,13 @@
 
 namespace gpuhub::api {
 
-// RFC 3339, UTC, milliseconds: "2026-01-31T12:00:00.000Z".
-std::string rfc3339(model::WallTime at);
+// RFC 3339, UTC, milliseconds: "2026-01-31T12:00:00.000Z". By itself, not on the heap: each answer
+// holds several.
+struct TimeText {
+  std::array<char, 24> text;
+  operator std::string_view() const { return {text.data(), text.size()}; }  // NOLINT: it is one
+};
+TimeText rfc3339(model::WallTime at);
 
 void write_injection(text::JsonText& out, const text::JsonKey& key,
                      const inject::Injection& injection);

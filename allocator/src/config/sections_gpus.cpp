@@ -66,12 +66,16 @@ void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
                      .devices = {},
                      .mounts = {},
                      .slots = slots};
+  std::vector<model::DeviceNode> nodes;
   for (const std::string& text : devices.value_or(std::vector<std::string>{})) {
-    gpu.devices.push_back(split_device(text));
+    nodes.push_back(split_device(text));
   }
+  gpu.devices = std::move(nodes);
+  std::vector<model::BindMount> binds;
   for (const std::string& text : mounts.value_or(std::vector<std::string>{})) {
-    gpu.mounts.push_back(split_mount(text));
+    binds.push_back(split_mount(text));
   }
+  gpu.mounts = std::move(binds);
   if (gpus.driver == Driver::devices && !table.has("devices")) {
     table.fault("devices", "missing, though gpus.driver is \"devices\"",
                 std::string{rules::device.allowed});

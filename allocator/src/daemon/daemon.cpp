@@ -38,6 +38,7 @@ constexpr milliseconds tick_max{500};           // the service is pumped at leas
 constexpr milliseconds stop_grace{5'000};
 constexpr milliseconds inventory_limit{10'000};
 constexpr model::Duration vanish_patience{60'000};
+constexpr int heap_kept = 128 * 1024;           // bytes that are free at the heap's end, at most
 
 std::int64_t steady_ms(
     std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now()) {
@@ -133,6 +134,7 @@ struct Daemon::Parts {
   void pump();
   void pump_at_turn_end();
   bool turn_ends = false;                  // pump() will be called at the end of this turn
+  std::optional<std::int64_t> ticks_at;    // when `tick` is due, by the steady clock
   void handle(http::Request request, http::Respond respond);
   void stop(int signal);
 };
@@ -234,7 +236,10 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
   // What changes something is worth a line; who only looks would drown it.
   const auto level = request.method == "GET" ? LogLevel::debug : LogLevel::info;
   if (logs(level)) {
-    auto what = request.role + ' ' + request.method + ' ' + request.target.path + ": ";
+    std::string what;
+    what.reserve(request.role.size() + request.method.size() + request.target.path.size() + 8);
+    what.append(request.role).append(" ").append(request.method).append(" ");
+    what.append(request.target.path).append(": ");
     respond.observe([this, level, what = std::move(what)](int with) mutable {
       log(level, what += std::to_string(with));
       pump_at_turn_end();
@@ -294,6 +299,10 @@ void Daemon::Parts::pump() {
   for (const auto due : {service->next_deadline(), api->next_deadline()}) {
     if (due) next = std::clamp(milliseconds{*due - now().at}, milliseconds{1}, next);
   }
+  // A call that comes too soon looks again; setting the timer at each turn costs a system call.
+  const std::int64_t at = steady_ms() + next.count();
+  if (ticks_at && *ticks_at <= at && *ticks_at > steady_ms()) return;
+  ticks_at = at;
   tick->set(next);
 }
 
@@ -324,6 +333,7 @@ std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Con
 
 int Daemon::run() {
   Parts& parts = *parts_;
+  ::mallopt(M_TRIM_THRESHOLD, heap_kept);       // glibc's own would grow with what was freed
   parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
   auto processes = processes::make_proc_fs(parts.options.proc);
   if (parts.books && !processes->of_host()) {

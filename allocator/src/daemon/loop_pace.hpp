@@ -17,12 +17,14 @@ class LoopPace final : public service::Pace {
     after_ = std::move(what);
     timer_.set(time);
   }
+  void more_may_come() override { loop_.stay_awake(watchful); }
   std::chrono::microseconds now() override {
     return std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now().time_since_epoch());
   }
 
  private:
+  static constexpr std::chrono::microseconds watchful{200};
   http::Loop& loop_;
   Action after_;
   http::Timer timer_;

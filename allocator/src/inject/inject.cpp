@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <format>
+#include <functional>
+#include <initializer_list>
 
 #include "model/assert.hpp"
 #include "model/labels.hpp"
@@ -10,16 +12,20 @@ namespace gpuhub::inject {
 namespace {
 using config::Driver;
 
-std::string joined(const std::vector<std::string>& parts) {
+// `text(part)` of each, with commas between them.
+template <typename Parts, typename Text>
+std::string joined(const Parts& parts, const Text& text) {
   std::string out;
-  for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
+  for (const auto& part : parts) {
+    if (!out.empty()) out += ',';
+    out += text(part);
+  }
   return out;
 }
+std::string joined(const std::vector<std::string>& parts) { return joined(parts, std::identity{}); }
 
 std::string uuids(std::span<const model::Gpu> gpus) {
-  std::vector<std::string> ids;
-  for (const model::Gpu& gpu : gpus) ids.push_back(gpu.info.id.str());
-  return joined(ids);
+  return joined(gpus, [](const model::Gpu& gpu) { return std::string_view{gpu.info.id.str()}; });
 }
 
 bool have_devices(std::span<const model::Gpu> gpus) {
@@ -48,7 +54,6 @@ bool are_nvidia(std::span<const model::Gpu> gpus) {
 using Choice = std::expected<Driver, std::string>;
 
 Choice checked(Driver driver, std::span<const model::Gpu> gpus, const Machine& machine) {
-  const std::string names = uuids(gpus);
   switch (driver) {
     case Driver::cdi:
       if (!machine.engine_cdi) {
@@ -68,7 +73,7 @@ Choice checked(Driver driver, std::span<const model::Gpu> gpus, const Machine& m
     case Driver::devices:
       if (have_devices(gpus)) return driver;
       return std::unexpected{std::format(
-          "gpus.driver is \"devices\", but no device nodes are listed for all of {}", names)};
+          "gpus.driver is \"devices\", but no device nodes are listed for all of {}", uuids(gpus))};
     case Driver::automatic: break;
   }
   GPUHUB_ASSERT(!"automatic is resolved by choose()");
@@ -102,8 +107,8 @@ void add_gpus(Injection& out, Driver driver, std::span<const model::Gpu> gpus,
               const Machine& machine) {
   if (driver == Driver::devices) {
     for (const model::Gpu& gpu : gpus) {
-      add_new(out.devices, gpu.info.devices);
-      add_new(out.mounts, gpu.info.mounts);
+      add_new<model::DeviceNode>(out.devices, gpu.info.devices);
+      add_new<model::BindMount>(out.mounts, gpu.info.mounts);
     }
     return;
   }
@@ -116,55 +121,33 @@ void add_gpus(Injection& out, Driver driver, std::span<const model::Gpu> gpus,
   out.device_requests.push_back(std::move(request));
 }
 
-void add_environment(Injection& out, const model::Lease& lease, std::span<const model::Gpu> gpus) {
-  out.environment["GPUHUB_LEASE"] = lease.id.str();
-  out.environment["GPUHUB_GPUS"] = uuids(gpus);
-  if (gpus.empty()) {
+void add_environment(Injection& out, const model::Lease& lease, const std::string& uuids) {
+  Pairs& to = out.environment;
+  to.reserve(4);
+  to.emplace("GPUHUB_GPUS", uuids);
+  to.emplace("GPUHUB_LEASE", lease.id.str());
+  if (out.driver == "none") {
     // An image may ask for all GPUs by itself, and the engine's default runtime may obey.
-    out.environment["NVIDIA_VISIBLE_DEVICES"] = "void";
-    out.environment["NVIDIA_DRIVER_CAPABILITIES"] = "";
+    to.emplace("NVIDIA_DRIVER_CAPABILITIES", "");
+    to.emplace("NVIDIA_VISIBLE_DEVICES", "void");
   } else if (out.driver == "nvidia") {
     // Which GPUs: the device request says it to the runtime.
-    out.environment["NVIDIA_DRIVER_CAPABILITIES"] = joined(lease.request.capabilities);
+    to.emplace("NVIDIA_DRIVER_CAPABILITIES", joined(lease.request.capabilities));
   } else {
-    out.environment["NVIDIA_VISIBLE_DEVICES"] = "void";
+    to.emplace("NVIDIA_VISIBLE_DEVICES", "void");
   }
 }
 
-void add_labels(Injection& out, const model::Lease& lease, std::span<const model::Gpu> gpus) {
+void add_labels(Injection& out, const model::Lease& lease, std::string uuids) {
   const model::Owner& owner = lease.request.owner;
-  out.labels[std::string{model::label_lease}] = lease.id.str();
-  out.labels[std::string{model::label_owner}] =
-      owner.hub.str() + '/' + label_text(owner.user) + '/' + label_text(owner.server);
-  out.labels[std::string{model::label_gpus}] = uuids(gpus);
-  out.labels[std::string{model::label_mode}] = model::to_string(lease.request.mode);
-  out.labels[std::string{model::label_epoch}] = lease.epoch.str();
-}
-
-std::vector<std::string> as_arguments(const Injection& from) {
-  std::vector<std::string> out;
-  const auto add = [&out](std::string flag, std::string value) {
-    out.push_back(std::move(flag));
-    out.push_back(std::move(value));
-  };
-  for (const auto& [key, value] : from.labels) add("--label", key + "=" + value);
-  for (const auto& [key, value] : from.environment) add("--env", key + "=" + value);
-  for (const DeviceRequest& request : from.device_requests) {
-    if (request.driver == "nvidia") {
-      // One CSV field with commas inside: the quotes belong to the value.
-      add("--gpus", "\"device=" + joined(request.device_ids) + "\"");
-      continue;
-    }
-    for (const std::string& id : request.device_ids) add("--device", id);
-  }
-  for (const model::DeviceNode& node : from.devices) {
-    add("--device", node.host_path + ":" + node.container_path + ":rw");
-  }
-  for (const model::BindMount& mount : from.mounts) {
-    add("--mount", std::format("type=bind,source={},target={}{}", mount.host_path,
-                               mount.container_path, mount.read_only ? ",readonly" : ""));
-  }
-  return out;
+  Pairs& to = out.labels;
+  to.reserve(5);
+  to.emplace(model::label_epoch, lease.epoch.str());
+  to.emplace(model::label_gpus, std::move(uuids));
+  to.emplace(model::label_lease, lease.id.str());
+  to.emplace(model::label_mode, model::to_string(lease.request.mode));
+  to.emplace(model::label_owner,
+             owner.hub.str() + '/' + label_text(owner.user) + '/' + label_text(owner.server));
 }
 }  // namespace
 
@@ -177,10 +160,37 @@ Made make(const model::Lease& lease, std::span<const model::Gpu> gpus, const Mac
     out.driver = config::to_string(*driver);
     add_gpus(out, *driver, gpus, machine);
   }
-  add_environment(out, lease, gpus);
-  add_labels(out, lease, gpus);
-  out.docker_run = as_arguments(out);
+  std::string names = uuids(gpus);
+  add_environment(out, lease, names);
+  add_labels(out, lease, std::move(names));
   return out;
+}
+
+void docker_run(const Injection& from, const std::function<void(std::string_view)>& each) {
+  std::string value;
+  const auto add = [&](std::string_view flag, std::initializer_list<std::string_view> parts) {
+    value.clear();
+    for (const auto part : parts) value += part;
+    each(flag);
+    each(value);
+  };
+  for (const auto& [key, text] : from.labels) add("--label", {key, "=", text});
+  for (const auto& [key, text] : from.environment) add("--env", {key, "=", text});
+  for (const DeviceRequest& request : from.device_requests) {
+    if (request.driver == "nvidia") {
+      // One CSV field with commas inside: the quotes belong to the value.
+      add("--gpus", {"\"device=", joined(request.device_ids), "\""});
+      continue;
+    }
+    for (const std::string& id : request.device_ids) add("--device", {id});
+  }
+  for (const model::DeviceNode& node : from.devices) {
+    add("--device", {node.host_path, ":", node.container_path, ":rw"});
+  }
+  for (const model::BindMount& mount : from.mounts) {
+    add("--mount", {"type=bind,source=", mount.host_path, ",target=", mount.container_path,
+                    mount.read_only ? ",readonly" : ""});
+  }
 }
 
 std::string label_text(std::string_view text) {

@@ -2,10 +2,11 @@
 // inputs, equal answer. No client needs to know how GPUs get into containers.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
+
 #include <cstdint>
 #include <expected>
 #include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,15 +34,20 @@ struct DeviceRequest {                 // either driver "cdi" or "nvidia"
   bool operator==(const DeviceRequest&) const = default;
 };
 
+// In the order of their names, which are literals.
+using Pairs = boost::container::flat_map<std::string_view, std::string>;
+
 struct Injection {
   std::string driver;                  // "cdi", "nvidia", "devices"; "none" without GPUs
   std::vector<DeviceRequest> device_requests;
   std::vector<model::DeviceNode> devices;   // each with cgroup permissions "rw"
   std::vector<model::BindMount> mounts;
-  std::map<std::string, std::string> environment;
-  std::map<std::string, std::string> labels;  // values hold no braces
-  std::vector<std::string> docker_run;        // the same as arguments of `docker run`
+  Pairs environment;
+  Pairs labels;                        // values hold no braces
 };
+
+// The same as arguments of `docker run`: `each` is called with one after the other.
+void docker_run(const Injection& from, const std::function<void(std::string_view)>& each);
 
 // Error: no way fits; one sentence with the remedy.
 using Made = std::expected<Injection, std::string>;

@@ -25,13 +25,13 @@ Mebibytes to_mebibytes(std::uint64_t bytes) { return {static_cast<std::int64_t>(
 
 void add_simulated(GpuInfo& gpu, const std::string& folder) {
   const auto node = std::format("/dev/nvidia{}", *gpu.minor);
-  gpu.devices = {{.host_path = folder + node, .container_path = node}};
-  gpu.mounts = {{.host_path = folder + "/lib/libnvidia-ml.so.1",
-                 .container_path = kContainerLibrary,
-                 .read_only = true},
-                {.host_path = folder + "/state",
-                 .container_path = "/run/nvml_sim",
-                 .read_only = true}};
+  gpu.devices = {model::DeviceNode{.host_path = folder + node, .container_path = node}};
+  gpu.mounts = {model::BindMount{.host_path = folder + "/lib/libnvidia-ml.so.1",
+                                 .container_path = kContainerLibrary,
+                                 .read_only = true},
+                model::BindMount{.host_path = folder + "/state",
+                                 .container_path = "/run/nvml_sim",
+                                 .read_only = true}};
 }
 
 }  // namespace

@@ -35,17 +35,17 @@ std::optional<model::Instant> first_of(const Deadlines& deadlines) {
 
 const model::Lease* Books::find(const model::LeaseId& id) const {
   const auto* at = by_id_.find(id);
-  return at == nullptr ? nullptr : at->lease;
+  return at == nullptr ? nullptr : &at->lease();
 }
 
 const model::Lease* Books::find(const model::RequestId& id) const {
   const auto* at = by_request_.find(id);
-  return at == nullptr ? nullptr : at->lease;
+  return at == nullptr ? nullptr : &at->lease();
 }
 
 const model::Lease* Books::by_container(const model::ContainerId& id) const {
   const auto* at = live_by_container_.find(id);
-  return at == nullptr ? nullptr : at->lease;
+  return at == nullptr ? nullptr : &at->lease();
 }
 
 std::vector<const model::Lease*> Books::live_of(const model::Owner& owner) const {
@@ -83,25 +83,24 @@ std::vector<const model::Lease*> Books::live() const {
 void Books::put(const model::Lease& lease) {
   if (const auto* known = by_id_.find(lease.id)) {
     const Row row = *known;
-    GPUHUB_ASSERT(row.lease->live() || !lease.live());  // what has ended does not live again
-    const bool ended_before = !row.lease->live();
-    unindex(row.seq, *row.lease);
-    *row.lease = lease;
+    GPUHUB_ASSERT(row.lease().live() || !lease.live());  // what has ended does not live again
+    const bool ended_before = !row.lease().live();
+    unindex(row.seq(), row.lease());
+    row.lease() = lease;
     if (!ended_before) index(row);
     return;
   }
-  const Seq seq = next_++;
-  const Row row{seq, &leases_.emplace_hint(leases_.end(), seq, lease)->second};
+  const Row row{leases_.emplace_hint(leases_.end(), next_++, lease)};
   by_id_.set(lease.id, row);
   by_request_.set(lease.request.id, row);
   index(row);
 }
 
 void Books::index(const Row& row) {
-  const auto& [seq, at] = row;
-  const model::Lease& lease = *at;
+  const Seq seq = row.seq();
+  const model::Lease& lease = row.lease();
   if (!lease.live()) {
-    ended_.push_back(seq);
+    ended_.push_back(row);
     history.add(lease);
     return;
   }
@@ -142,30 +141,24 @@ void Books::unindex(Seq seq, const model::Lease& lease) {
 }
 
 void Books::order_ends() {
-  std::vector<std::pair<model::WallTime, Seq>> ends;
-  for (const Seq seq : ended_) {
-    ends.emplace_back(leases_.at(seq).ended_wall.value_or(model::WallTime{}), seq);
-  }
-  std::ranges::sort(ends);
-  ended_.clear();
+  std::ranges::sort(ended_, {}, [](const Row& row) {
+    return std::pair{row.lease().ended_wall.value_or(model::WallTime{}), row.seq()};
+  });
   history = {};
-  for (const auto& [wall, seq] : ends) {
-    ended_.push_back(seq);
-    history.add(leases_.at(seq));
-  }
+  for (const Row& row : ended_) history.add(row.lease());
 }
 
 std::vector<model::LeaseId> Books::trim(std::size_t keep) {
   std::vector<model::LeaseId> forgotten;
   if (ended_.size() <= keep) return forgotten;
   keep -= std::min<std::size_t>(keep / 8, 64);
+  forgotten.reserve(ended_.size() - keep);
   while (ended_.size() > keep) {
-    const Seq seq = ended_.front();
-    const model::Lease& lease = leases_.at(seq);
-    forgotten.push_back(lease.id);
-    by_id_.erase(lease.id);
-    by_request_.erase(lease.request.id);
-    leases_.erase(seq);
+    const Row row = ended_.front();
+    forgotten.push_back(row.lease().id);
+    by_id_.erase(row.lease().id);
+    by_request_.erase(row.lease().request.id);
+    leases_.erase(row.at);
     ended_.pop_front();
   }
   return forgotten;
@@ -187,7 +180,7 @@ std::optional<model::Instant> Books::next_overdue() const { return first_of(unbo
 std::optional<std::size_t> Books::position(const model::LeaseId& id) const {
   const auto* at = by_id_.find(id);
   if (at == nullptr) return std::nullopt;
-  const auto in_queue = queue_.find(at->seq);
+  const auto in_queue = queue_.find(at->seq());
   if (in_queue == queue_.end()) return std::nullopt;
   return static_cast<std::size_t>(std::distance(queue_.begin(), in_queue)) + 1;
 }
@@ -203,8 +196,8 @@ model::Instant Books::patience(Seq seq, const model::Lease& lease) const {
 void Books::renew(const model::LeaseId& id, model::Instant until) {
   const auto* at = by_id_.find(id);
   GPUHUB_ASSERT(at != nullptr);
-  const Seq seq = at->seq;
-  const model::Lease& lease = *at->lease;
+  const Seq seq = at->seq();
+  const model::Lease& lease = at->lease();
   GPUHUB_ASSERT(lease.state == model::LeaseState::queued);
   patience_.erase({patience(seq, lease), seq});
   renew_by_.insert_or_assign(seq, until);
@@ -214,7 +207,7 @@ void Books::renew(const model::LeaseId& id, model::Instant until) {
 std::optional<model::Instant> Books::renew_by(const model::LeaseId& id) const {
   const auto* at = by_id_.find(id);
   if (at == nullptr) return std::nullopt;
-  const auto found = renew_by_.find(at->seq);
+  const auto found = renew_by_.find(at->seq());
   if (found == renew_by_.end()) return std::nullopt;
   return found->second;
 }

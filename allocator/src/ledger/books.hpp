@@ -69,17 +69,19 @@ class Books {
   History history;                                        // how long leases have lasted
 
  private:
+  using Leases = std::map<Seq, model::Lease>;
   // Where a lease stands: in leases_, where it does not move.
   struct Row {
-    Seq seq = 0;
-    model::Lease* lease = nullptr;
+    Leases::iterator at;
+    Seq seq() const { return at->first; }
+    model::Lease& lease() const { return at->second; }
   };
   void index(const Row& row);
   void unindex(Seq seq, const model::Lease& lease);
   model::Instant patience(Seq seq, const model::Lease& lease) const;
 
   Seq next_ = 1;
-  std::map<Seq, model::Lease> leases_;
+  Leases leases_;
   model::Lookup<model::LeaseId, Row> by_id_;
   model::Lookup<model::RequestId, Row> by_request_;
   using Seqs = std::vector<Seq>;                          // ascending; of one owner or GPU: few
@@ -91,7 +93,7 @@ class Books {
   std::set<Seq> queue_;
   std::map<Seq, model::Instant> renew_by_;                // of those that wait
   std::set<std::pair<model::Instant, Seq>> patience_;     // of those that wait, by deadline
-  std::deque<Seq> ended_;                                 // in the order in which they ended
+  std::deque<Row> ended_;                                 // in the order in which they ended
   std::map<model::ContainerId, model::Conflict> conflicts_;
   std::map<model::ContainerId, model::Foreign> foreign_;
 };

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "model/ids.hpp"
+#include "model/shared_list.hpp"
 #include "model/units.hpp"
 
 namespace gpuhub::model {
@@ -34,8 +34,8 @@ struct GpuInfo {
   Mebibytes memory;
   std::optional<int> minor;    // N of /dev/nvidiaN, where there is one
   std::string pci_bus;         // "00000000:07:00.0" or empty
-  std::vector<DeviceNode> devices;
-  std::vector<BindMount> mounts;
+  SharedList<DeviceNode> devices;
+  SharedList<BindMount> mounts;
   std::optional<int> slots;    // where the source names it (listed); else config decides
   bool operator==(const GpuInfo&) const = default;
 };

@@ -32,18 +32,23 @@ class Id {
   // nullopt if `text` breaks the kind's rule.
   static std::optional<Id> parse(std::string_view text) {
     if (!Tag::valid(text)) return std::nullopt;
-    return Id{std::make_shared<const std::string>(text)};
+    return Id{std::make_shared<const Name>(std::string{text}, std::hash<std::string_view>{}(text))};
   }
-  const std::string& str() const { return *text_; }  // not of one that was moved from
-  bool operator==(const Id& other) const { return text_ == other.text_ || str() == other.str(); }
+  const std::string& str() const { return name_->text; }  // not of one that was moved from
+  std::size_t hash() const { return name_->hash; }         // likewise
+  bool operator==(const Id& other) const { return name_ == other.name_ || str() == other.str(); }
   std::strong_ordering operator<=>(const Id& other) const {
-    if (text_ == other.text_) return std::strong_ordering::equal;
+    if (name_ == other.name_) return std::strong_ordering::equal;
     return str() <=> other.str();
   }
 
  private:
-  explicit Id(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
-  std::shared_ptr<const std::string> text_;
+  struct Name {
+    std::string text;
+    std::size_t hash;  // worked out once: every look-up of a lease needs it
+  };
+  explicit Id(std::shared_ptr<const Name> name) : name_(std::move(name)) {}
+  std::shared_ptr<const Name> name_;
 };
 
 struct GpuTag {  // "GPU-…", "MIG-…", or the name that a listed inventory gives
@@ -89,6 +94,6 @@ using Epoch = Id<EpochTag>;
 template <typename Tag>
 struct std::hash<gpuhub::model::Id<Tag>> {
   std::size_t operator()(const gpuhub::model::Id<Tag>& id) const noexcept {
-    return std::hash<std::string>{}(id.str());
+    return id.hash();
   }
 };

@@ -25,6 +25,7 @@ class SharedList {
   auto begin() const { return all().begin(); }
   auto end() const { return all().end(); }
   std::size_t size() const { return all().size(); }
+  const T& operator[](std::size_t at) const { return all()[at]; }
   bool operator==(const SharedList& other) const {
     return list_ == other.list_ || all() == other.all();
   }

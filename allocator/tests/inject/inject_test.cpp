@@ -42,6 +42,12 @@ std::string driver(const std::vector<model::Gpu>& gpus, const Machine& machine) 
   return made ? made->driver : "error: " + made.error();
 }
 
+std::vector<std::string> arguments(const Injection& of) {
+  std::vector<std::string> all;
+  docker_run(of, [&](std::string_view one) { all.emplace_back(one); });
+  return all;
+}
+
 TEST(Inject, AutoTakesDevicesThenCdiThenNvidia) {
   Machine machine = with_cdi();
   machine.engine_nvidia = true;
@@ -78,10 +84,10 @@ TEST(Inject, CdiNamesAreLookedUpAndTheVariableIsVoid) {
   EXPECT_EQ(made->device_requests[0],
             (DeviceRequest{"cdi", {"nvidia.com/gpu=0", "nvidia.com/gpu=GPU-b"}}));
   EXPECT_EQ(made->environment,
-            (std::map<std::string, std::string>{{"GPUHUB_GPUS", "GPU-a,GPU-b"},
-                                                {"GPUHUB_LEASE", "L-1"},
-                                                {"NVIDIA_VISIBLE_DEVICES", "void"}}));
-  EXPECT_EQ(made->docker_run,
+            (Pairs{{"GPUHUB_GPUS", "GPU-a,GPU-b"},
+                   {"GPUHUB_LEASE", "L-1"},
+                   {"NVIDIA_VISIBLE_DEVICES", "void"}}));
+  EXPECT_EQ(arguments(*made),
             (std::vector<std::string>{
                 "--label", "gpuhub.epoch=E1", "--label", "gpuhub.gpus=GPU-a,GPU-b", "--label",
                 "gpuhub.lease=L-1", "--label", "gpuhub.mode=shared", "--label",
@@ -98,7 +104,7 @@ TEST(Inject, NvidiaGetsUuidsAndCapabilities) {
   EXPECT_EQ(made->device_requests[0], (DeviceRequest{"nvidia", {"GPU-a", "GPU-b"}}));
   EXPECT_EQ(made->environment.at("NVIDIA_DRIVER_CAPABILITIES"), "compute,utility");
   EXPECT_FALSE(made->environment.contains("NVIDIA_VISIBLE_DEVICES"));
-  EXPECT_EQ(made->docker_run[made->docker_run.size() - 1], "\"device=GPU-a,GPU-b\"");
+  EXPECT_EQ(arguments(*made).back(), "\"device=GPU-a,GPU-b\"");
 }
 
 TEST(Inject, DevicesAndMountsComeOnceEach) {
@@ -110,7 +116,7 @@ TEST(Inject, DevicesAndMountsComeOnceEach) {
   EXPECT_EQ(made->devices.size(), 3U);
   EXPECT_EQ(made->mounts.size(), 1U);
   EXPECT_EQ(made->environment.at("NVIDIA_VISIBLE_DEVICES"), "void");
-  EXPECT_EQ(made->docker_run[made->docker_run.size() - 1],
+  EXPECT_EQ(arguments(*made).back(),
             "type=bind,source=/l,target=/m,readonly");
 }
 
