@@ -50,7 +50,7 @@ model::Contents contents(std::int64_t gpu_count, std::int64_t leases) {
                        .epoch = epoch};
     lease.state = model::LeaseState::granted;
     lease.gpus = {*model::GpuId::parse(std::format("GPU-{}", n % gpu_count))};
-    lease.bind_expires_at = {3'600'000};
+    lease.bind_expires_at = model::Instant{3'600'000};
     all.leases.push_back(std::move(lease));
   }
   all.next_serial = static_cast<std::uint64_t>(leases) + 1;

@@ -322,6 +322,7 @@ std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Con
         64, std::format("--host-name {}: allowed are 1 to 64 letters, digits and ._:-",
                         options.host_name)}};
   }
+  ::mallopt(M_TRIM_THRESHOLD, heap_kept);        // glibc's own would grow with what was freed
   auto parts = std::make_unique<Parts>();
   parts->config = config;
   parts->options = options;
@@ -333,7 +334,6 @@ std::expected<std::unique_ptr<Daemon>, Failure> Daemon::create(const config::Con
 
 int Daemon::run() {
   Parts& parts = *parts_;
-  ::mallopt(M_TRIM_THRESHOLD, heap_kept);       // glibc's own would grow with what was freed
   parts.loop.on_signal({SIGTERM, SIGINT}, [&parts](int signal) { parts.stop(signal); });
   auto processes = processes::make_proc_fs(parts.options.proc);
   if (parts.books && !processes->of_host()) {

@@ -10,6 +10,7 @@
 
 #include "model/gpu.hpp"
 #include "model/ids.hpp"
+#include "model/maybe_time.hpp"
 #include "model/shared_list.hpp"
 #include "model/units.hpp"
 
@@ -56,14 +57,14 @@ struct Lease {
   std::vector<GpuId> gpus;                // empty for WantNone, and while queued
   std::optional<ContainerId> container;   // from bind on
   Instant asked_at;
-  std::optional<Instant> queue_expires_at;  // of one that had to wait; after this it ends
-  std::optional<Instant> granted_at;      // nullopt: it still waits, or ended while it waited
-  std::optional<Instant> bind_expires_at;   // set with granted_at
-  std::optional<Instant> ended_at;
+  MaybeTime<Instant> queue_expires_at;    // of one that had to wait; after this it ends
+  MaybeTime<Instant> granted_at;          // nullopt: it still waits, or ended while it waited
+  MaybeTime<Instant> bind_expires_at;     // set with granted_at
+  MaybeTime<Instant> ended_at;
   WallTime created_wall;                  // asked
-  std::optional<WallTime> granted_wall;
-  std::optional<WallTime> bound_wall;
-  std::optional<WallTime> ended_wall;
+  MaybeTime<WallTime> granted_wall;
+  MaybeTime<WallTime> bound_wall;
+  MaybeTime<WallTime> ended_wall;
   std::optional<EndReason> reason;        // set exactly when ended
   std::optional<int> exit_code;           // of the container, where known
   std::optional<bool> oom_killed;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "model/assert.hpp"
+#include "store/gathered_log.hpp"
 
 namespace gpuhub::store {
 namespace {
@@ -79,7 +80,7 @@ bool Statement::is_null(int column) const {
 std::expected<Database, Error> Database::open(const std::filesystem::path& file) {
   sqlite3* raw = nullptr;
   const int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                                 nullptr);
+                                 gathered_log());
   Database db{raw};
   if (rc != SQLITE_OK) return std::unexpected(error_of(raw, "cannot open it"));
   sqlite3_extended_result_codes(raw, 1);
