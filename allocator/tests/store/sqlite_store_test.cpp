@@ -197,6 +197,24 @@ TEST_F(SqliteStoreTest, AnOlderStoreIsBroughtUp) {
             "serial 1 at 0\n" + write_lease(expected) + "\nsetting GPU-1 2 desk\n");
 }
 
+// As version 2 wrote it: serial and time in `books` alone, what a lease lacks as null.
+TEST_F(SqliteStoreTest, AStoreOfVersion2IsBroughtUpAndGoesOn) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1)}, 2, 10)), "");
+  store.reset();
+  sql("ALTER TABLE leases DROP COLUMN next_serial; ALTER TABLE leases DROP COLUMN at_ms;"
+      "UPDATE leases SET body = json_set(body, '$.container', NULL, '$.exit_code', NULL);"
+      "UPDATE books SET next_serial = 5, at_ms = 50; PRAGMA user_version=2");
+  store = open();
+  auto contents = store->load();
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_FALSE(contents->fresh);
+  EXPECT_EQ(show(*contents), "serial 5 at 50\n" + write_lease(lease(1)) + "\n");
+  EXPECT_EQ(commit(*store, pump, batch({ended(1)}, 6, 60)), "");
+  store.reset();
+  EXPECT_EQ(show(*open()->load()), "serial 6 at 60\n" + write_lease(ended(1)) + "\n");
+}
+
 TEST_F(SqliteStoreTest, ANewerStoreIsRefusedAndLeftAlone) {
   open().reset();
   sql("PRAGMA user_version=4");
