@@ -3,8 +3,6 @@
 #include <sqlite3.h>
 
 #include <cstddef>
-#include <cstring>
-#include <memory>
 #include <new>
 #include <string>
 
@@ -16,9 +14,11 @@ namespace {
 constexpr std::size_t room = std::size_t{64} * 1024;  // a longer piece goes in several
 constexpr auto name = "gpuhub-gathered-log";
 
-// SQLite allocates it as bytes, its own file behind it; made by open_log(), ended by close_log().
+// SQLite allocates it as bytes, its own file behind it; made by open_file(), ended by close_log().
 struct Log {
-  sqlite3_file base;  // first: what SQLite knows of it
+  Log() { kept.reserve(room); }  // now, so that no write must
+
+  sqlite3_file base{};  // first: what SQLite knows of it
   sqlite3_int64 from = 0;
   std::string kept;   // to be written from there on
 
@@ -109,10 +109,12 @@ const sqlite3_io_methods methods{
 
 sqlite3_vfs& plain_of(sqlite3_vfs* ours) { return *static_cast<sqlite3_vfs*>(ours->pAppData); }
 
-int open_file(sqlite3_vfs* ours, sqlite3_filename path, sqlite3_file* file, int flags, int* out) {
+// Without memory for it the process ends here: nothing is thrown through SQLite.
+int open_file(sqlite3_vfs* ours, sqlite3_filename path, sqlite3_file* file, int flags,
+              int* out) noexcept {
   sqlite3_vfs& plain = plain_of(ours);
   if ((flags & SQLITE_OPEN_WAL) == 0) return plain.xOpen(&plain, path, file, flags, out);
-  Log* log = new (file) Log{};
+  Log* const log = new (file) Log;
   const int rc = plain.xOpen(&plain, path, log->file(), flags, out);
   if (log->file()->pMethods == nullptr) {
     log->~Log();
