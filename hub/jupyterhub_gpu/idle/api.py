@@ -18,14 +18,13 @@ from tornado.netutil import bind_unix_socket
 
 from jupyterhub_gpu.allocator import AllocatorClient, AllocatorError, Problem
 
-from . import view
+from . import KEEP_MOST_S, view
 from .hub_api import HubSilent
 from .judge import Ending, Judge
 from .rule import CannotKeep
 
 BODY_BYTES, HEAD_BYTES = 4096, 64 * 1024
 NAME_MAX = 1024
-FOR_S_MAX = 31 * 24 * 3600
 PATIENCE_S = 1.0
 HISTORY_READ = 100  # some of them were never granted, and are not shown
 
@@ -132,8 +131,8 @@ class Keep(Handler):
         if for_s is None:
             return server, None
         whole = isinstance(for_s, int) and not isinstance(for_s, bool)
-        if not whole or not 1 <= for_s <= FOR_S_MAX:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"for_s is a whole number, 1 to {FOR_S_MAX}")
+        if not whole or not 1 <= for_s <= KEEP_MOST_S:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"for_s is a whole number, 1 to {KEEP_MOST_S}")
         return server, for_s
 
 

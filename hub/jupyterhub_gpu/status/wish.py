@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ..idle import KEEP_MOST_S
+
 LIMIT_BYTES = 1024
 NAME_LENGTH = 255
-LONGEST_S = 366 * 24 * 3600
 
 
 class BadWish(ValueError):
@@ -54,6 +55,6 @@ def _server(value: object) -> str:
 
 
 def _length(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LONGEST_S:
-        raise BadWish(f'"for_s" must be a whole number of seconds from 1 to {LONGEST_S}')
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= KEEP_MOST_S:
+        raise BadWish(f'"for_s" must be a whole number of seconds from 1 to {KEEP_MOST_S}')
     return value
