@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <format>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -45,8 +46,7 @@ class Load {
 
  private:
   Result start();
-  template <typename Events>
-  int await(Events& events) const;
+  int await(std::span<epoll_event> events) const;
   Result connect(Connection& connection);
   Result on_event(Connection& connection, std::uint32_t events);
   Result begin(Connection& connection);
@@ -71,8 +71,7 @@ class Load {
 };
 
 // As epoll_wait. One connection's answer is looked for, for a while, before this sleeps.
-template <typename Events>
-int Load::await(Events& events) const {
+int Load::await(std::span<epoll_event> events) const {
   const auto wait = [&](std::chrono::milliseconds patience) {
     return ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                         static_cast<int>(patience.count()));

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "config/config.hpp"
+#include "config/places.hpp"
 #include "model/assert.hpp"
 
 namespace gpuhub::api {
@@ -149,20 +150,8 @@ std::optional<model::GpuInfo> read_gpu(Object& gpu) {
   if (!uuid) return std::nullopt;
   model::GpuInfo info{*model::GpuId::parse(*uuid), name.value_or("GPU"), {memory.value_or(0)}, {},
                       {}, {}, {}, slots};
-  std::vector<model::DeviceNode> nodes;
-  for (const std::string& text : devices.value_or(std::vector<std::string>{})) {
-    const auto colon = text.find(':');
-    nodes.push_back({text.substr(0, colon), colon == text.npos ? text : text.substr(colon + 1)});
-  }
-  info.devices = std::move(nodes);
-  std::vector<model::BindMount> binds;
-  for (const std::string& text : mounts.value_or(std::vector<std::string>{})) {
-    const auto first = text.find(':');
-    const auto second = text.find(':', first + 1);
-    binds.push_back({text.substr(0, first), text.substr(first + 1, second - first - 1),
-                     !text.ends_with(":rw")});
-  }
-  info.mounts = std::move(binds);
+  if (devices) info.devices = config::device_nodes(*devices);
+  if (mounts) info.mounts = config::bind_mounts(*mounts);
   return info;
 }
 }  // namespace

@@ -27,9 +27,6 @@ Idle read_idle(Table table);
 // When servers of this profile end.
 void read_ends(Table& table, Profile& profile);
 
-// What rules::mount lets through, in its parts.
-model::BindMount split_mount(const std::string& text);
-
 // Puts `value` in place if there is one.
 template <typename T, typename U>
 void take(T& place, std::optional<U>&& value) {

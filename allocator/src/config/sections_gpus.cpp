@@ -3,6 +3,7 @@
 #include <format>
 #include <set>
 
+#include "config/places.hpp"
 #include "config/rules.hpp"
 #include "config/sections.hpp"
 
@@ -37,12 +38,6 @@ std::optional<GpuId> read_uuid(Table& table, std::set<std::string>& seen) {
   return GpuId::parse(*uuid);
 }
 
-model::DeviceNode split_device(const std::string& text) {
-  const auto colon = text.find(':');
-  if (colon == text.npos) return {text, text};
-  return {text.substr(0, colon), text.substr(colon + 1)};
-}
-
 void read_override(Table& table, Gpus& gpus, std::set<std::string>& seen) {
   const auto uuid = read_uuid(table, seen);
   auto slots = table.integer("slots", 1, model::slots_max);
@@ -66,16 +61,8 @@ void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
                      .devices = {},
                      .mounts = {},
                      .slots = slots};
-  std::vector<model::DeviceNode> nodes;
-  for (const std::string& text : devices.value_or(std::vector<std::string>{})) {
-    nodes.push_back(split_device(text));
-  }
-  gpu.devices = std::move(nodes);
-  std::vector<model::BindMount> binds;
-  for (const std::string& text : mounts.value_or(std::vector<std::string>{})) {
-    binds.push_back(split_mount(text));
-  }
-  gpu.mounts = std::move(binds);
+  if (devices) gpu.devices = device_nodes(*devices);
+  if (mounts) gpu.mounts = bind_mounts(*mounts);
   if (gpus.driver == Driver::devices && !table.has("devices")) {
     table.fault("devices", "missing, though gpus.driver is \"devices\"",
                 std::string{rules::device.allowed});
@@ -89,13 +76,6 @@ void read_listed(Table& table, Gpus& gpus, std::set<std::string>& seen) {
 }
 
 }  // namespace
-
-model::BindMount split_mount(const std::string& text) {
-  const auto first = text.find(':');
-  const auto second = text.find(':', first + 1);
-  return {text.substr(0, first), text.substr(first + 1, second - first - 1),
-          second == text.npos || text.substr(second + 1) == "ro"};
-}
 
 Gpus read_gpus(Table table, bool simulated) {
   Gpus gpus;

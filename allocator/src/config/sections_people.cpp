@@ -3,6 +3,7 @@
 #include <format>
 #include <set>
 
+#include "config/places.hpp"
 #include "config/rules.hpp"
 #include "config/sections.hpp"
 
@@ -150,9 +151,8 @@ Spawner read_spawner(Table table) {
   take(spawner.kind, table.choice<SpawnerKind>("kind", kind_names));
   take(spawner.homes, table.text("homes", rules::host_path));
   take(spawner.missing_home, table.choice<MissingHome>("missing_home", home_names));
-  for (const std::string& text :
-       table.texts("mounts", rules::mount).value_or(std::vector<std::string>{})) {
-    spawner.mounts.push_back(split_mount(text));
+  if (const auto mounts = table.texts("mounts", rules::mount)) {
+    spawner.mounts = bind_mounts(*mounts);
   }
   std::set<std::string> seen;
   table.tables("accounts", [&](Table& one) { read_account(one, spawner, seen); });

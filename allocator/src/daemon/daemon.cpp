@@ -134,7 +134,6 @@ struct Daemon::Parts {
   void pump();
   void pump_at_turn_end();
   bool turn_ends = false;                  // pump() will be called at the end of this turn
-  std::optional<std::int64_t> ticks_at;    // when `tick` is due, by the steady clock
   void handle(http::Request request, http::Respond respond);
   void stop(int signal);
 };
@@ -299,11 +298,7 @@ void Daemon::Parts::pump() {
   for (const auto due : {service->next_deadline(), api->next_deadline()}) {
     if (due) next = std::clamp(milliseconds{*due - now().at}, milliseconds{1}, next);
   }
-  // A call that comes too soon looks again; setting the timer at each turn costs a system call.
-  const std::int64_t at = steady_ms() + next.count();
-  if (ticks_at && *ticks_at <= at && *ticks_at > steady_ms()) return;
-  ticks_at = at;
-  tick->set(next);
+  tick->set_at_most(next);
 }
 
 void Daemon::Parts::stop(int signal) {

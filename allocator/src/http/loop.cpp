@@ -62,12 +62,19 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
 
   void set(std::chrono::microseconds after) {
     const std::uint64_t mine = ++generation;
+    waits = true;
     timer.expires_after(after);
     timer.async_wait([self = shared_from_this(), mine](const boost::system::error_code& error) {
-      if (!error && self->generation == mine) self->on_time();
+      if (error || self->generation != mine) return;
+      self->waits = false;
+      self->on_time();
     });
   }
+  void set_at_most(std::chrono::microseconds after) {
+    if (!waits || timer.expiry() > std::chrono::steady_clock::now() + after) set(after);
+  }
   void cancel() {
+    waits = false;
     ++generation;  // also voids a call that is queued already
     timer.cancel();
   }
@@ -75,12 +82,14 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
   asio::steady_timer timer;
   std::function<void()> on_time;
   std::uint64_t generation = 0;
+  bool waits = false;  // a call will come
 };
 
 Timer::Timer(Loop& loop, std::function<void()> on_time)
     : impl_(std::make_shared<Impl>(loop, std::move(on_time))) {}
 Timer::~Timer() { impl_->cancel(); }
 void Timer::set(std::chrono::microseconds after) { impl_->set(after); }
+void Timer::set_at_most(std::chrono::microseconds after) { impl_->set_at_most(after); }
 void Timer::cancel() { impl_->cancel(); }
 
 }  // namespace gpuhub::http

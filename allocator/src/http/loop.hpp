@@ -46,6 +46,9 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   void set(std::chrono::microseconds after);     // one call; replaces an earlier set()
+  // Likewise, but a call that is to come earlier stays: one that comes too soon costs less than
+  // setting anew each time.
+  void set_at_most(std::chrono::microseconds after);
   void cancel();
 
  private:

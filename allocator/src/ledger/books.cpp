@@ -85,7 +85,7 @@ void Books::put(const model::Lease& lease) {
     const Row row = *known;
     GPUHUB_ASSERT(row.lease().live() || !lease.live());  // what has ended does not live again
     const bool ended_before = !row.lease().live();
-    unindex(row.seq(), row.lease());
+    unindex(row);
     row.lease() = lease;
     if (!ended_before) index(row);
     return;
@@ -122,7 +122,9 @@ void Books::index(const Row& row) {
   if (lease.state == model::LeaseState::granted) unbound_.emplace(*lease.bind_expires_at, seq);
 }
 
-void Books::unindex(Seq seq, const model::Lease& lease) {
+void Books::unindex(const Row& row) {
+  const Seq seq = row.seq();
+  const model::Lease& lease = row.lease();
   if (!lease.live()) return;
   --live_count_;
   drop(live_by_owner_, lease.request.owner, seq);

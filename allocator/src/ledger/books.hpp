@@ -77,7 +77,7 @@ class Books {
     model::Lease& lease() const { return at->second; }
   };
   void index(const Row& row);
-  void unindex(Seq seq, const model::Lease& lease);
+  void unindex(const Row& row);
   model::Instant patience(Seq seq, const model::Lease& lease) const;
 
   Seq next_ = 1;

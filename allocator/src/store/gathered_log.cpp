@@ -79,16 +79,9 @@ const sqlite3_io_methods methods{
     .xFileSize = [](sqlite3_file* file, sqlite3_int64* size) {
       return written_first(file, [&](auto& io, auto* in) { return io.xFileSize(in, size); });
     },
-    .xLock = [](sqlite3_file* file, int level) {
-      return written_first(file, [&](auto& io, auto* in) { return io.xLock(in, level); });
-    },
-    .xUnlock = [](sqlite3_file* file, int level) {
-      return written_first(file, [&](auto& io, auto* in) { return io.xUnlock(in, level); });
-    },
-    .xCheckReservedLock = [](sqlite3_file* file, int* out) {
-      return written_first(file,
-                           [&](auto& io, auto* in) { return io.xCheckReservedLock(in, out); });
-    },
+    .xLock = nullptr,  // nobody locks a log
+    .xUnlock = nullptr,
+    .xCheckReservedLock = nullptr,
     .xFileControl = [](sqlite3_file* file, int what, void* with) {
       return written_first(file,
                            [&](auto& io, auto* in) { return io.xFileControl(in, what, with); });

@@ -74,6 +74,22 @@ TEST(Timer, CallsOnceForTheLastSet) {
   EXPECT_FALSE(loop.run_until([&] { return calls > 1; }, milliseconds{10}));
 }
 
+TEST(Timer, AnEarlierCallStays) {
+  Loop loop;
+  int calls = 0;
+  Timer timer{loop, [&] { ++calls; }};
+  timer.set_at_most(milliseconds{1});
+  timer.set_at_most(milliseconds{60'000});
+  EXPECT_TRUE(loop.run_until([&] { return calls == 1; }, milliseconds{3000}));
+  timer.set_at_most(milliseconds{60'000});
+  timer.set_at_most(milliseconds{1});
+  EXPECT_TRUE(loop.run_until([&] { return calls == 2; }, milliseconds{3000}));
+  timer.set(milliseconds{1});
+  timer.cancel();
+  timer.set_at_most(milliseconds{1});
+  EXPECT_TRUE(loop.run_until([&] { return calls == 3; }, milliseconds{3000}));
+}
+
 // Also when its time has come and the call is queued already.
 TEST(Timer, NeverCallsAfterItsEnd) {
   Loop loop;
