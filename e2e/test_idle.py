@@ -236,17 +236,17 @@ def of_two_on_one_gpu_only_the_idle_one_is_ended(world: World) -> None:
     assert one == other, "one GPU, two people"
     with browsers() as chromium:
         page = chromium.log_in(idle)
-        ends_after_two_warnings(world, idle, Tab(page, idle), begun)
+        tab = Tab(page, idle)
+        ends_after_two_warnings(world, idle, tab, begun, time.time())
         the_pages_say_why(page, idle)
     assert serves(busy)
     assert judged(busy)["state"] == "busy"
 
 
 def ends_after_two_warnings(
-    world: World, person: Person, tab: Tab | Card, begun: float, left: float | None = None
+    world: World, person: Person, tab: Tab | Card, begun: float, left: float
 ) -> None:
     """A server of the patient profile, nobody there since `left`: warned twice, ended in time."""
-    left = left or time.time()
     while serves(person):
         assert time.time() <= left + PATIENT_S + LATE_S, tab.seen
         tab.look()
@@ -293,8 +293,9 @@ def a_forgotten_tab_is_warned_twice(world: World) -> None:
     with browsers() as chromium:
         page = chromium.log_in(person)
         tab = Tab(page, person)
+        left = time.time()
         shot(page, "idle-status-item")
-        ends_after_two_warnings(world, person, tab, begun)
+        ends_after_two_warnings(world, person, tab, begun, left)
 
 
 @scene
