@@ -35,10 +35,11 @@ using config::LogLevel;
 using std::chrono::milliseconds;
 
 constexpr milliseconds tick_max{500};           // the service is pumped at least so often
+constexpr int heap_kept = 128 * 1024;           // bytes that are free at the heap's end, at most
+constexpr milliseconds log_pause{2};            // between two writes of the log
 constexpr milliseconds stop_grace{5'000};
 constexpr milliseconds inventory_limit{10'000};
 constexpr model::Duration vanish_patience{60'000};
-constexpr int heap_kept = 128 * 1024;           // bytes that are free at the heap's end, at most
 
 std::int64_t steady_ms(
     std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now()) {
@@ -94,7 +95,7 @@ struct Daemon::Parts {
   std::int64_t clock_from = 0;             // the ledger's time when the daemon's clock was 0
   std::int64_t wall_apart = 0;             // the wall's time less the ledger's
   http::Loop loop;
-  LoopPace pace{loop};
+  LoopPace pace{loop, &flush_log};
   policy::LeastUsed policy;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<runtime::DockerEngine> engine;
@@ -108,6 +109,8 @@ struct Daemon::Parts {
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Timer> tick;
+  std::chrono::steady_clock::time_point log_written{};
+  http::Timer log_timer{loop, [this] { write_log(); }};
   std::unique_ptr<MachineWatch> watch;     // last: its thread posts to the loop
 
   // Both clocks are read as whole milliseconds: their distance trembles by one and is followed only
@@ -131,6 +134,7 @@ struct Daemon::Parts {
   std::expected<std::vector<http::Listen>, Failure> sockets();
   std::expected<void, Failure> open_sockets();
   void see(Sight sight);
+  void write_log();
   void pump();
   void pump_at_turn_end();
   bool turn_ends = false;                  // pump() will be called at the end of this turn
@@ -251,7 +255,7 @@ void Daemon::Parts::handle(http::Request request, http::Respond respond) {
 // Once for all that one turn of the loop brings.
 void Daemon::Parts::pump_at_turn_end() {
   if (std::exchange(turn_ends, true)) return;
-  loop.post([this] {
+  loop.at_turn_end([this] {
     turn_ends = false;
     pump();
   });
@@ -290,8 +294,16 @@ void Daemon::Parts::see(Sight sight) {
   pump();
 }
 
-void Daemon::Parts::pump() {
+// At once after a pause; of a busy time some lines together, a little later.
+void Daemon::Parts::write_log() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - log_written < log_pause) return log_timer.set_at_most(log_pause);
+  log_written = now;
   flush_log();
+}
+
+void Daemon::Parts::pump() {
+  write_log();
   service->pump();
   api->pump();
   milliseconds next = tick_max;

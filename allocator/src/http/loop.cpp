@@ -44,6 +44,11 @@ void Loop::stop() { impl_->io.stop(); }
 
 void Loop::post(std::move_only_function<void()> what) { asio::post(impl_->io, std::move(what)); }
 
+void Loop::at_turn_end(std::move_only_function<void()> what) {
+  if (!impl_->in_turn) return post(std::move(what));
+  impl_->turn_end.push_back(std::move(what));
+}
+
 void Loop::stay_awake(std::chrono::microseconds how_long) {
   impl_->awake_until = std::chrono::steady_clock::now() + how_long;
   if (!impl_->awake) impl_->look_out();

@@ -23,6 +23,10 @@ class Loop {
   void stop();                                   // any thread; run() returns soon
   void post(std::move_only_function<void()> what);  // any thread; called later on the loop's thread
 
+  // Called once all has been served that came from clients in this turn, before the loop looks for
+  // more; outside such a turn: as post(). On the loop's thread.
+  void at_turn_end(std::move_only_function<void()> what);
+
   // For so long from now the loop looks for work instead of sleeping until there is some: who asks
   // again at once is spared the time that waking takes. Costs the core meanwhile. On its thread.
   void stay_awake(std::chrono::microseconds how_long);

@@ -9,6 +9,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -23,8 +24,15 @@ struct Loop::Impl {
   asio::io_context io{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> until_stopped{io.get_executor()};
   std::vector<std::unique_ptr<asio::signal_set>> signals;
+  std::vector<std::move_only_function<void()>> turn_end;  // what is to be called at its end
+  bool in_turn = false;  // clients are being served
   std::chrono::steady_clock::time_point awake_until{};
   bool awake = false;  // look_out() will be called
+
+  void end_turn() {
+    in_turn = false;
+    for (auto& what : std::exchange(turn_end, {})) what();
+  }
 
   // While something waits to be called Asio only looks what the kernel has, and does not sleep.
   void look_out() {

@@ -25,10 +25,17 @@ epoll_event event_for(Polled& polled, std::uint32_t events) {
 }  // namespace
 
 struct Poller::Impl : std::enable_shared_from_this<Impl> {
-  explicit Impl(Loop& loop) : io(loop.impl().io), set(io, ::epoll_create1(EPOLL_CLOEXEC)) {}
+  explicit Impl(Loop& on) : loop(on.impl()), set(loop.io, ::epoll_create1(EPOLL_CLOEXEC)) {}
 
-  // The loop tells when the set has something; what is left after one batch makes it tell again.
+  // The loop tells when the set has something. While there is something, and while the loop does
+  // not sleep, the set is looked at in every turn without that: asking to be told is a system call.
   void arm() {
+    if (found_some || loop.awake) {
+      asio::post(loop.io, [self = shared_from_this()] {
+        if (!self->closed) self->dispatch();
+      });
+      return;
+    }
     set.async_wait(asio::posix::descriptor_base::wait_read,
                    [self = shared_from_this()](const boost::system::error_code& error) {
                      if (!error && !self->closed) self->dispatch();
@@ -38,13 +45,16 @@ struct Poller::Impl : std::enable_shared_from_this<Impl> {
   void dispatch() {
     const int found = ::epoll_wait(set.native_handle(), events.data(), batch_max, 0);
     GPUHUB_ASSERT(found >= 0 || errno == EINTR);
-    batch = std::span{events}.first(found > 0 ? static_cast<std::size_t>(found) : 0);
+    found_some = found > 0;
+    batch = std::span{events}.first(found_some ? static_cast<std::size_t>(found) : 0);
+    loop.in_turn = found_some;
     while (!batch.empty()) {
       const epoll_event event = batch.front();
       batch = batch.subspan(1);
       // remove() takes out whoever went while the batch was served.
       if (event.data.ptr != nullptr) static_cast<Polled*>(event.data.ptr)->ready(event.events);
     }
+    loop.end_turn();
     if (!closed) arm();
   }
 
@@ -55,11 +65,12 @@ struct Poller::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
-  asio::io_context& io;
+  Loop::Impl& loop;
   asio::posix::stream_descriptor set;
   std::array<epoll_event, batch_max> events{};
   std::span<epoll_event> batch;  // of `events`: still to be told
   std::vector<std::move_only_function<void()>> waiting;
+  bool found_some = false;  // in the last look
   bool closed = false;
 };
 
@@ -97,7 +108,7 @@ void Poller::later(std::move_only_function<void()> what) {
   if (impl_->closed) return;
   impl_->waiting.push_back(std::move(what));
   if (impl_->waiting.size() > 1) return;  // they all go in one turn
-  asio::post(impl_->io, [impl = impl_] { impl->run_waiting(); });
+  asio::post(impl_->loop.io, [impl = impl_] { impl->run_waiting(); });
 }
 
 }  // namespace gpuhub::http

@@ -23,6 +23,14 @@ TEST(Loop, RunsWhatOtherThreadsPost) {
   EXPECT_EQ(calls, 1000);
 }
 
+TEST(Loop, OutsideATurnItsEndIsSoonAndNeverFromInside) {
+  Loop loop;
+  bool called = false;
+  loop.at_turn_end([&] { called = true; });
+  EXPECT_FALSE(called);
+  EXPECT_TRUE(loop.run_until([&] { return called; }, milliseconds{3000}));
+}
+
 TEST(Loop, MayRunAgainAfterAStop) {
   Loop loop;
   loop.stop();

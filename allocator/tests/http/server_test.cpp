@@ -36,6 +36,10 @@ struct World {
 
   void handle(Request& request, Respond& respond) {
     last = request;
+    seen += request.target.path + " ";
+    if (request.target.path.starts_with("/turn")) {
+      loop.at_turn_end([this] { seen += "end "; });
+    }
     if (request.target.path == "/later") {
       kept = std::move(respond);
     } else if (request.target.path != "/drop") {
@@ -63,6 +67,7 @@ struct World {
   Folder folder;
   Loop loop;
   std::optional<Request> last;
+  std::string seen;  // the paths, and the ends of turns in which there was one that asked for it
   Respond kept;
   std::unique_ptr<Server> server;
 };
@@ -107,6 +112,14 @@ TEST(Server, KeepsTheConnectionForTheNextRequests) {
 }
 
 // However many come at once, others have their turn between them, and the order stays.
+TEST(Server, ATurnEndsWhenAllThatHasComeIsServed) {
+  World world;
+  RawClient client{world.folder / "a"};
+  client.send("GET /turn/1 HTTP/1.1\r\n\r\nGET /turn/2 HTTP/1.1\r\n\r\n");
+  world.loop.run_until([&] { return world.seen.ends_with("end end "); }, milliseconds{3000});
+  EXPECT_EQ(world.seen, "/turn/1 /turn/2 end end ");
+}
+
 TEST(Server, AnswersWhatWasSentWithoutWaitingInOrder) {
   World world;
   RawClient client{world.folder / "a"};
