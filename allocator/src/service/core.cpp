@@ -63,7 +63,11 @@ void Core::turn_ended() {
 void Core::begin() {
   if (!rhythm_.alone(gathered_answers_.size())) return commit();
   take_off();
-  if (auto result = store_.commit_now(*flying_)) {
+  const auto meanwhile = [this] {
+    make_ready();
+    pace_->spare_time();
+  };
+  if (auto result = store_.commit_now(*flying_, meanwhile)) {
     pace_->more_may_come();
     return committed(*std::move(result));
   }

@@ -91,7 +91,9 @@ Result read_lease_row(const Statement& row, Known& known, model::Contents& into)
   const auto key = row.text(0);
   auto lease = read_lease(row.text(1));
   if (!lease) return bad_row("leases", key, lease.error());
-  if (lease->id.str() != key) return bad_row("leases", key, "its body names " + lease->id.str());
+  if (lease->id.str() != key) {
+    return bad_row("leases", key, std::format("its body names {}", lease->id.str()));
+  }
   known.share(*lease);
   into.leases.push_back(*std::move(lease));
   return read_progress(row, key, into);
@@ -302,8 +304,8 @@ Result BookTables::write_all(const model::Batch& batch) {
       rows_.erase(gone->lease);
     }
   }
-  if (told && !fresh_) return commit();
-  return write_books(batch).and_then([&] { return commit(); });
+  if (told && !fresh_) return statements_.commit.run();
+  return write_books(batch).and_then([&] { return statements_.commit.run(); });
 }
 
 // The first batch always does: by `batches` a store is known to be no new one. Serial and time
@@ -313,14 +315,6 @@ Result BookTables::write_books(const model::Batch& batch) {
   statements_.books.bind(2, batch.at.ms);
   auto done = statements_.books.run();
   fresh_ = fresh_ && !done;
-  return done;
-}
-
-Result BookTables::commit() {
-  const auto begun = std::chrono::steady_clock::now();
-  auto done = statements_.commit.run();
-  disk_time_ = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - begun);
   return done;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/unordered/unordered_node_map.hpp>
-#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -19,10 +18,9 @@ std::expected<model::Contents, Error> read_contents(Database& db);
 class BookTables {
  public:
   static std::expected<BookTables, Error> prepare(Database& db);
-  // One transaction: all of it, or nothing and the error. Flushed when it returns without one.
-  // After an error it must not be used again.
+  // One transaction: all of it, or nothing and the error. It stands in the database's log then,
+  // which is not flushed yet. After an error it must not be used again.
   std::expected<void, Error> write(const model::Batch& batch);
-  std::chrono::microseconds disk_time() const { return disk_time_; }  // of the last batch's COMMIT
 
  private:
   struct Statements {
@@ -40,14 +38,12 @@ class BookTables {
   std::expected<void, Error> write_books(const model::Batch& batch);
   void find_last(const model::Batch& batch);
   std::expected<void, Error> write_all(const model::Batch& batch);
-  std::expected<void, Error> commit();
 
   Statements statements_;
   // Kept here, not as an index in the file: that would double the work of every new lease.
   boost::unordered_node_map<model::LeaseId, Row, std::hash<model::LeaseId>> rows_;
   std::int64_t next_place_ = 1;
   bool fresh_ = false;             // no batch has been written yet
-  std::chrono::microseconds disk_time_{0};
   std::vector<Row*> row_of_;       // of each record of the batch being written; null: no lease's
 };
 

@@ -120,6 +120,14 @@ int open_file(sqlite3_vfs* ours, sqlite3_filename path, sqlite3_file* file, int 
 
 }  // namespace
 
+int write_log(sqlite3* db) {
+  sqlite3_file* log = nullptr;
+  const int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (rc != SQLITE_OK) return rc;
+  GPUHUB_ASSERT(log != nullptr && log->pMethods == &methods);
+  return log_of(log).write_out();
+}
+
 const char* gathered_log() {
   static sqlite3_vfs vfs = [] {
     sqlite3_vfs* const plain = sqlite3_vfs_find(nullptr);

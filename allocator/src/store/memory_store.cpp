@@ -25,9 +25,11 @@ void MemoryStore::commit(std::shared_ptr<const model::Batch> batch,
   waiting_.emplace(std::move(batch), std::move(done));
 }
 
-std::optional<std::expected<void, Error>> MemoryStore::commit_now(const model::Batch& batch) {
+std::optional<std::expected<void, Error>> MemoryStore::commit_now(
+    const model::Batch& batch, const std::function<void()>& meanwhile) {
   GPUHUB_ASSERT(!waiting_);
   if (at_once_ == AtOnce::cannot) return std::nullopt;
+  meanwhile();
   if (at_once_ != AtOnce::fails) write(batch);
   if (at_once_ == AtOnce::durable) return std::expected<void, Error>{};
   return std::unexpected(Error{"the test's disk failed"});

@@ -19,7 +19,8 @@ class MemoryStore final : public Store {
   std::expected<model::Contents, Error> load() override;
   void commit(std::shared_ptr<const model::Batch> batch,
               std::move_only_function<void(std::expected<void, Error>)> done) override;
-  std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
+  std::optional<std::expected<void, Error>> commit_now(
+      const model::Batch& batch, const std::function<void()>& meanwhile) override;
 
   // ---- verbs of the test ----
   bool committing() const { return waiting_.has_value(); }

@@ -144,7 +144,7 @@ std::expected<Database, Error> open_books(const std::filesystem::path& file,
   if (!version) return std::unexpected(version.error());
   // Rows are written at the end and deleted at the front, nothing is read but at the start: a small
   // cache (KiB) is enough.
-  const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+  const auto ready = db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
                                  "PRAGMA cache_size=-256;"
                                  "PRAGMA trusted_schema=OFF")
                          .and_then([&] { return bring_up(*db, *version, fresh_epoch); })

@@ -1,6 +1,13 @@
 #include "store/sqlite_db.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <format>
+#include <tuple>
 
 #include "model/assert.hpp"
 #include "store/gathered_log.hpp"
@@ -10,6 +17,10 @@ namespace {
 
 Error error_of(sqlite3* db, std::string_view what) {
   return Error{std::string{what} + ": " + sqlite3_errmsg(db)};
+}
+
+std::unexpected<Error> failed(std::string_view what) {
+  return std::unexpected(Error{std::format("{}: {}", what, std::strerror(errno))});
 }
 
 }  // namespace
@@ -111,12 +122,39 @@ std::expected<std::int64_t, Error> Database::number(std::string_view sql) {
   return statement->number(0);
 }
 
-void Database::keep_log() {
+Database::Descriptor::~Descriptor() {
+  if (fd >= 0) ::close(fd);
+}
+
+std::expected<void, Error> Database::keep_log(const std::filesystem::path& file) {
   const auto committed = [](void* pages, sqlite3*, const char*, int in_log) {
     *static_cast<int*>(pages) = in_log;
     return SQLITE_OK;
   };
   sqlite3_wal_hook(db_.get(), committed, log_pages_.get());
+  const std::string path = file.string() + "-wal";  // where SQLite has it
+  log_.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (log_.fd < 0) return failed("cannot open its log");
+  return {};
+}
+
+std::expected<void, Error> Database::begin_flush() {
+  if (const int rc = write_log(db_.get()); rc != SQLITE_OK) {
+    return std::unexpected(Error{std::format("cannot write its log: {}", sqlite3_errstr(rc))});
+  }
+  // No more than a hint: end_flush() does it all, and finds all errors.
+  std::ignore = ::sync_file_range(log_.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  return {};
+}
+
+std::expected<void, Error> Database::end_flush() {
+  if (::fdatasync(log_.fd) != 0) return failed("cannot flush its log");
+  return {};
+}
+
+void Database::give_up() {
+  const int rc = sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  GPUHUB_ASSERT(rc == SQLITE_OK);
 }
 
 void Database::empty_log() {

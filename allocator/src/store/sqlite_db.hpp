@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "store/store.hpp"
 
@@ -55,9 +56,17 @@ class Database {
   // The one number that `sql` selects.
   std::expected<std::int64_t, Error> number(std::string_view sql);
 
-  // From now on the log is not emptied by commits; it is for the caller to do. Moving the database
-  // keeps that.
-  void keep_log();
+  // From now on the log is not emptied and not flushed by commits; both are for the caller to do.
+  // Of a database in WAL mode with synchronous=NORMAL at `file`. Error: its log cannot be opened a
+  // second time. Moving the database keeps that.
+  std::expected<void, Error> keep_log(const std::filesystem::path& file);
+  // Has the disk begin to write what commits have put into the log. Does not wait for it.
+  std::expected<void, Error> begin_flush();
+  // Returns once that is durable.
+  std::expected<void, Error> end_flush();
+  // After an error of these two SQLite believes in what may never have got into the log. It must
+  // not be used any more then, and closes without moving the log into the file.
+  void give_up();
   int log_pages() const { return *log_pages_; }  // after the last commit
   // Moves what the log holds into the file. A failure harms nothing: the log stays the truth.
   void empty_log();
@@ -67,6 +76,19 @@ class Database {
     void operator()(sqlite3* db) const;
   };
   explicit Database(sqlite3* db) : db_(db) {}
+  // SQLite's own descriptor is not to be had. Nobody locks a log, so that closing this one takes no
+  // lock away.
+  struct Descriptor {
+    int fd = -1;
+    Descriptor() = default;
+    Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+      std::swap(fd, other.fd);
+      return *this;
+    }
+    ~Descriptor();
+  };
+  Descriptor log_;
   std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> db_;
 };

@@ -28,14 +28,12 @@ constexpr std::chrono::milliseconds quiet{20};
 struct SqliteStore::State {
   State(std::filesystem::path file_, Database db_, BookTables tables_, Post post_)
       : file(std::move(file_)), post(std::move(post_)), db(std::move(db_)),
-        tables(std::move(tables_)) {
-    db.keep_log();
-  }
+        tables(std::move(tables_)) {}
 
   Error named(const Error& error) const {
     return {"store " + file.string() + ": " + error.message};
   }
-  Outcome write(const model::Batch& batch);
+  Outcome write(const model::Batch& batch, const std::function<void()>& meanwhile);
   void work();
   bool wait(std::unique_lock<std::mutex>& lock);
   void tell(Outcome outcome);
@@ -59,17 +57,30 @@ struct SqliteStore::State {
   Database db;
   BookTables tables;  // after `db`, so that it goes first
   std::optional<Error> broken;
+  std::chrono::microseconds disk_time{};
 
   std::jthread thread;  // last: ends first
 };
 
-Outcome SqliteStore::State::write(const model::Batch& batch) {
+// SQLite leaves the flush to us (synchronous=NORMAL): so there is something to do meanwhile.
+Outcome SqliteStore::State::write(const model::Batch& batch,
+                                  const std::function<void()>& meanwhile) {
+  using Clock = std::chrono::steady_clock;
   ++batches;
-  if (!broken) {
-    if (auto written = tables.write(batch); !written) broken = named(written.error());
-  }
   if (broken) return std::unexpected(*broken);
-  return {};
+  const auto flush = [&] {
+    meanwhile();
+    const auto begun = Clock::now();
+    auto flushed = db.end_flush();
+    disk_time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun);
+    return flushed;
+  };
+  const auto durable =
+      tables.write(batch).and_then([&] { return db.begin_flush(); }).and_then(flush);
+  if (durable) return {};
+  broken = named(durable.error());
+  db.give_up();
+  return std::unexpected(*broken);
 }
 
 void SqliteStore::State::tell(Outcome outcome) {
@@ -85,6 +96,10 @@ void SqliteStore::State::tell(Outcome outcome) {
 bool SqliteStore::State::wait(std::unique_lock<std::mutex>& lock) {
   const auto called = [this] { return waiting != nullptr || stop; };
   while (true) {
+    if (broken) {  // the log stays as it is
+      changed.wait(lock, called);
+      return true;
+    }
     changed.wait(lock, [&] { return called() || db.log_pages() >= log_pages_enough; });
     if (called() && db.log_pages() < log_pages_max) return true;
     if (db.log_pages() >= log_pages_max) return false;
@@ -105,7 +120,7 @@ void SqliteStore::State::work() {
     lock.unlock();
     std::optional<Outcome> outcome;
     if (batch) {
-      outcome = write(*batch);
+      outcome = write(*batch, [] {});
       batch.reset();  // what was allocated on the pumping thread is freed there
     } else {
       db.empty_log();
@@ -142,6 +157,7 @@ std::expected<std::unique_ptr<SqliteStore>, Error> SqliteStore::create(
   if (!db) return named(db.error());
   auto tables = BookTables::prepare(*db);
   if (!tables) return named(tables.error());
+  if (const auto kept = db->keep_log(file); !kept) return named(kept.error());
   auto state =
       std::make_unique<State>(file, *std::move(db), *std::move(tables), std::move(post));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(state)));
@@ -165,13 +181,14 @@ void SqliteStore::commit(std::shared_ptr<const model::Batch> batch, Done done) {
   state_->changed.notify_one();
 }
 
-std::optional<Outcome> SqliteStore::commit_now(const model::Batch& batch) {
+std::optional<Outcome> SqliteStore::commit_now(const model::Batch& batch,
+                                               const std::function<void()>& meanwhile) {
   GPUHUB_ASSERT(!state_->done);
   state_->committed = true;
   const std::scoped_lock lock(state_->mutex);
   if (state_->at_work) return std::nullopt;
   const int before = state_->db.log_pages();
-  auto outcome = state_->write(batch);
+  auto outcome = state_->write(batch, meanwhile);
   // From here on the thread looks at it by itself.
   if (before < log_pages_enough && state_->db.log_pages() >= log_pages_enough) {
     state_->changed.notify_one();
@@ -181,7 +198,7 @@ std::optional<Outcome> SqliteStore::commit_now(const model::Batch& batch) {
 
 // Without the mutex: the store's thread has told that it is done with the batch.
 std::optional<std::chrono::microseconds> SqliteStore::disk_time() const {
-  return state_->tables.disk_time();
+  return state_->disk_time;
 }
 
 }  // namespace gpuhub::store

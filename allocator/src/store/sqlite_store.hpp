@@ -1,4 +1,4 @@
-// The durable books in one SQLite file: WAL, synchronous=FULL, one transaction per batch, flushed
+// The durable books in one SQLite file: WAL, one transaction per batch, its log flushed by us
 // on a thread of its own so that the pumping thread waits for the disk only where it wants to. One
 // process at a time: the file stays locked while this object lives.
 #pragma once
@@ -35,7 +35,8 @@ class SqliteStore final : public Store {
               std::move_only_function<void(std::expected<void, Error>)> done) override;
   // nullopt while the log is moved into the file, which is done when nobody commits, or at last
   // when it has grown long.
-  std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) override;
+  std::optional<std::expected<void, Error>> commit_now(
+      const model::Batch& batch, const std::function<void()>& meanwhile) override;
   std::optional<std::chrono::microseconds> disk_time() const override;
 
  private:

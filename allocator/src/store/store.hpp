@@ -1,4 +1,4 @@
-// Port: durable books. Adapter: SQLite (WAL, synchronous=FULL); in-memory double beside it.
+// Port: durable books. Adapter: SQLite (WAL, flushed at each commit); in-memory double beside it.
 // The store holds whole records by key; the ledger's events are exactly such records, so that
 // storing a batch is a set of upserts in one transaction.
 #pragma once
@@ -30,16 +30,18 @@ class Store {
   // The caller keeps his share of the batch until then, and lets go of it last.
   virtual void commit(std::shared_ptr<const model::Batch> batch,
                       std::move_only_function<void(std::expected<void, Error>)> done) = 0;
-  // Makes the batch durable before it returns, on the calling thread: for a caller who has nothing
-  // else to do meanwhile and spares himself two changes of thread. nullopt: the store cannot do
-  // that (now), nothing has happened: use commit(). Not while a commit is under way (asserted). An
-  // error means what it means there.
-  virtual std::optional<std::expected<void, Error>> commit_now(const model::Batch& batch) {
+  // Makes the batch durable before it returns, on the calling thread: for a caller who spares
+  // himself two changes of thread. Calls `meanwhile` once while the disk works, if it does that at
+  // all. nullopt: the store cannot do that (now), nothing has happened: use commit(). Not while a
+  // commit is under way (asserted). An error means what it means there.
+  virtual std::optional<std::expected<void, Error>> commit_now(
+      const model::Batch& batch, const std::function<void()>& meanwhile) {
     std::ignore = batch;
+    std::ignore = meanwhile;
     return std::nullopt;
   }
-  // How long the disk took for the last batch: its write and flush, without what was worked out
-  // before them and without the way from thread to thread. nullopt: it is not measured. On the
+  // How long the disk took for the last batch: its flush, without what was worked out before and
+  // meanwhile and without the way from thread to thread. nullopt: it is not measured. On the
   // pumping thread, while no commit is under way.
   virtual std::optional<std::chrono::microseconds> disk_time() const { return std::nullopt; }
 };

@@ -20,6 +20,7 @@ struct Turns final : Pace {
     later = std::move(what);
   }
   void more_may_come() override { ++hints; }
+  void spare_time() override { in_spare_time(); }
   microseconds now() override { return time; }
   void end() {
     for (auto& what : std::exchange(turn, {})) what();
@@ -28,6 +29,7 @@ struct Turns final : Pace {
   Action later;
   microseconds waits{}, time{};
   int hints = 0;
+  std::function<void()> in_spare_time = [] {};
 };
 
 class PaceTest : public testing::Test {
@@ -110,6 +112,16 @@ TEST_F(PaceTest, WhoIsAloneIsAnsweredAtTheEndOfHisTurn) {
   EXPECT_EQ(commits(), 1U);
   EXPECT_EQ(disk.disk().leases.size(), 1U);
   EXPECT_EQ(turns.hints, 1);
+}
+
+TEST_F(PaceTest, WhoIsAloneHasHisAnswerMadeReadyWhileTheDiskWorks) {
+  disk.at_once(AtOnce::durable);
+  std::string before_spare_time;
+  turns.in_spare_time = [&] { before_spare_time = std::format("{} {}", made, answered); };
+  ask_for_ready();
+  turns.end();
+  EXPECT_EQ(before_spare_time, "1 0");
+  EXPECT_EQ(answered, 1);
 }
 
 TEST_F(PaceTest, AnswersAreMadeReadyWhileTheDiskWorksAndLeaveAfterIt) {

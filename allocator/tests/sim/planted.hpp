@@ -35,8 +35,9 @@ class PlantedStore final : public store::Store {
               std::move_only_function<void(std::expected<void, store::Error>)> done) override {
     inside_.commit(std::make_shared<const model::Batch>(lied(*batch)), std::move(done));
   }
-  std::optional<std::expected<void, store::Error>> commit_now(const model::Batch& batch) override {
-    return inside_.commit_now(lied(batch));
+  std::optional<std::expected<void, store::Error>> commit_now(
+      const model::Batch& batch, const std::function<void()>& meanwhile) override {
+    return inside_.commit_now(lied(batch), meanwhile);
   }
 
  private:

@@ -31,7 +31,7 @@ model::Batch batch_number(int n) {
   auto store = SqliteStore::create(file, pump.post(), epoch("e1"));
   if (!store || !(*store)->load()) ::_exit(2);
   for (int n = first;; ++n) {
-    const auto now = n % 3 == 0 ? (*store)->commit_now(batch_number(n)) : std::nullopt;
+    const auto now = n % 3 == 0 ? (*store)->commit_now(batch_number(n), [] {}) : std::nullopt;
     if (now && !*now) ::_exit(3);
     if (!now && !commit(**store, pump, batch_number(n)).empty()) ::_exit(3);
     if (::write(told, "+", 1) != 1) ::_exit(4);

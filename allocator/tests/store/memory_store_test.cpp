@@ -73,15 +73,18 @@ TEST_F(MemoryStoreTest, ADoneMayCommitTheNext) {
 
 TEST_F(MemoryStoreTest, CommitsAtOnceIfTheTestLetsIt) {
   const model::Batch batch{.records = {lease(1)}, .next_serial = 9, .at = {5}};
-  EXPECT_FALSE(store.commit_now(batch));
+  EXPECT_FALSE(store.commit_now(batch, [] {}));
   store.at_once(MemoryStore::AtOnce::fails);
-  EXPECT_FALSE(store.commit_now(batch)->has_value());
+  EXPECT_FALSE(store.commit_now(batch, [] {})->has_value());
   EXPECT_EQ(disk(), empty);
   store.at_once(MemoryStore::AtOnce::fails_on_disk);
-  EXPECT_FALSE(store.commit_now(batch)->has_value());
+  EXPECT_FALSE(store.commit_now(batch, [] {})->has_value());
   EXPECT_EQ(disk(), one);
   store.at_once(MemoryStore::AtOnce::durable);
-  EXPECT_TRUE(store.commit_now({.records = {lease(2)}, .next_serial = 9, .at = {5}})->has_value());
+  bool meanwhile = false;
+  const model::Batch next{.records = {lease(2)}, .next_serial = 9, .at = {5}};
+  EXPECT_TRUE(store.commit_now(next, [&] { meanwhile = true; })->has_value());
+  EXPECT_TRUE(meanwhile);
   EXPECT_EQ(disk(), one + write_lease(lease(2)) + "\n");
 }
 

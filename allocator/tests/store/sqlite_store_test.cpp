@@ -109,7 +109,7 @@ TEST_F(SqliteStoreTest, ALeaseMayChangeSeveralTimesInOneBatch) {
 TEST_F(SqliteStoreTest, ACommitOnTheCallingThreadIsDurableWhenItReturns) {
   auto store = open();
   for (int n = 1; n <= 20; n += 2) {
-    const auto outcome = store->commit_now(batch({lease(n)}));
+    const auto outcome = store->commit_now(batch({lease(n)}), [] {});
     ASSERT_TRUE(outcome) << "the store has nothing else to do";
     EXPECT_TRUE(*outcome);
     EXPECT_EQ(commit(*store, pump, batch({lease(n + 1)})), "");
@@ -125,7 +125,7 @@ TEST_F(SqliteStoreTest, TheLogStaysShort) {
   for (int i = 0; i < 40; ++i) {
     std::vector<model::Record> many;
     for (int n = 1; n <= 2000; ++n) many.emplace_back(i % 2 == 0 ? active(n) : ended(n));
-    if (i % 3 == 0 && store->commit_now(batch(many))) continue;
+    if (i % 3 == 0 && store->commit_now(batch(many), [] {})) continue;
     ASSERT_EQ(commit(*store, pump, batch(std::move(many))), "");
   }
   const auto log = std::filesystem::path{folder.file().string() + "-wal"};
@@ -353,11 +353,59 @@ TEST_F(SqliteStoreTest, AFailedCommitIsToldAndTheNextFailsToo) {
     EXPECT_TRUE(holds(commit(*store, pump, batch({ended(1), lease(2)})), "store /"));
   }
   EXPECT_NE(commit(*store, pump, batch({lease(3)})), "");
-  const auto outcome = store->commit_now(batch({lease(3)}));
+  const auto outcome = store->commit_now(batch({lease(3)}), [] {});
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(*outcome);
   store.reset();
   EXPECT_EQ(show(*open()->load()), "serial 1 at 0\n" + write_lease(lease(1)) + "\n");
+}
+
+// Where the failed one was to stand in the log stand older pages, which are not to come back.
+TEST_F(SqliteStoreTest, AFailedCommitBringsNothingOldBack) {
+  const auto first = [](int count, const auto& make) {
+    std::vector<model::Record> all;
+    for (int n = 1; n <= count; ++n) all.emplace_back(make(n));
+    return batch(std::move(all));
+  };
+  const auto granted = [](int n) { return lease(n); };
+  for (const bool at_once : {false, true}) {
+    auto store = open();
+    // So much that the log is emptied in between and begins anew.
+    for (int i = 0; i < 30; ++i) {
+      ASSERT_EQ(commit(*store, pump, i % 2 == 0 ? first(2000, active) : first(2000, ended)), "");
+    }
+    {
+      const FullDisk full;
+      std::optional<std::expected<void, Error>> outcome;
+      // Not while the log is being emptied.
+      while (at_once && !outcome) outcome = store->commit_now(first(5, granted), [] {});
+      EXPECT_NE(commit(*store, pump, first(5, granted)), "");
+      EXPECT_FALSE(outcome.value_or(std::unexpected(Error{})));
+    }
+    store.reset();
+    const auto after = open()->load();
+    ASSERT_TRUE(after) << after.error().message;
+    ASSERT_EQ(after->leases.size(), 2000U);
+    for (int n = 1; const auto& one : after->leases) {
+      ASSERT_EQ(write_lease(one), write_lease(ended(n++)));
+    }
+  }
+}
+
+// A flush must reach the log that SQLite writes.
+TEST_F(SqliteStoreTest, TheLogThatIsFlushedIsTheOneThatIsWritten) {
+  auto store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(1)})), "");
+  store.reset();
+  store = open();
+  EXPECT_EQ(commit(*store, pump, batch({lease(2)})), "");
+  const auto log = folder.file().string() + "-wal";
+  int open_ones = 0;
+  for (const auto& fd : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(fd.path(), gone) == log) ++open_ones;
+  }
+  EXPECT_EQ(open_ones, 2) << "SQLite's own and ours, of the file that has this name";
 }
 
 }  // namespace

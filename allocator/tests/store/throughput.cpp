@@ -55,7 +55,7 @@ class Callers {
  private:
   // With names as long as they are in real life.
   static model::Lease real(model::Lease lease) {
-    const auto serial = lease.id.str().substr(5);
+    const std::string serial{lease.id.str().substr(5)};
     lease.id = *model::LeaseId::parse("L-5f2c7a0e4c1b4b8d-" + serial);
     lease.epoch = *model::Epoch::parse("5f2c7a0e4c1b4b8d");
     lease.request.id = *model::RequestId::parse("5f2c7a0e-4c1b-4b8d-9e3f-0e4c1b4b8d9e");
@@ -147,7 +147,7 @@ void on_the_calling_thread(const std::filesystem::path& file, int size, int roun
   Callers callers{size};
   const auto once = [&] {
     auto next = callers.next();
-    const auto outcome = store->commit_now(next);
+    const auto outcome = store->commit_now(next, [] {});
     if (!outcome && !commit(*store, pump, std::move(next)).empty()) std::exit(1);
     if (outcome && !*outcome) std::exit(1);
   };
