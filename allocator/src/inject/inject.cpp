@@ -46,7 +46,7 @@ std::expected<std::vector<std::string>, std::string> cdi_names(std::span<const m
 // NVIDIA's runtime knows GPUs by UUID; a listed card of another maker has a name of another form.
 bool are_nvidia(std::span<const model::Gpu> gpus) {
   return std::ranges::all_of(gpus, [](const auto& gpu) {
-    const std::string& id = gpu.info.id.str();
+    const std::string_view id = gpu.info.id.str();
     return id.starts_with("GPU-") || id.starts_with("MIG-");
   });
 }
@@ -116,7 +116,7 @@ void add_gpus(Injection& out, Driver driver, std::span<const model::Gpu> gpus,
   if (driver == Driver::cdi) {
     request.device_ids = cdi_names(gpus, machine).value();
   } else {
-    for (const model::Gpu& gpu : gpus) request.device_ids.push_back(gpu.info.id.str());
+    for (const model::Gpu& gpu : gpus) request.device_ids.emplace_back(gpu.info.id.str());
   }
   out.device_requests.push_back(std::move(request));
 }
@@ -140,14 +140,15 @@ void add_environment(Injection& out, const model::Lease& lease, const std::strin
 
 void add_labels(Injection& out, const model::Lease& lease, std::string uuids) {
   const model::Owner& owner = lease.request.owner;
+  std::string whose{owner.hub.str()};
+  whose.append("/").append(label_text(owner.user)).append("/").append(label_text(owner.server));
   Pairs& to = out.labels;
   to.reserve(5);
   to.emplace(model::label_epoch, lease.epoch.str());
   to.emplace(model::label_gpus, std::move(uuids));
   to.emplace(model::label_lease, lease.id.str());
   to.emplace(model::label_mode, model::to_string(lease.request.mode));
-  to.emplace(model::label_owner,
-             owner.hub.str() + '/' + label_text(owner.user) + '/' + label_text(owner.server));
+  to.emplace(model::label_owner, std::move(whose));
 }
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <format>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -67,7 +68,7 @@ class InventoryDouble final : public Inventory {
     if (error_) return std::unexpected(*error_);
     if (!std::ranges::contains(gpus_, gpu, &model::GpuInfo::id)) {
       return std::unexpected(
-          Error{.kind = ErrorKind::failed, .message = "no GPU " + gpu.str()});
+          Error{.kind = ErrorKind::failed, .message = std::format("no GPU {}", gpu.str())});
     }
     const auto found = from.find(gpu);
     return found == from.end() ? Told{} : found->second;

@@ -30,7 +30,7 @@ class ListedInventory final : public Inventory {
   std::expected<Told, Error> known(const model::GpuId& gpu) const {
     if (std::ranges::contains(gpus_, gpu, &model::GpuInfo::id)) return Told{};
     return std::unexpected(
-        Error{.kind = ErrorKind::failed, .message = gpu.str() + " is not listed"});
+        Error{.kind = ErrorKind::failed, .message = std::format("{} is not listed", gpu.str())});
   }
 
   std::vector<model::GpuInfo> gpus_;
@@ -49,7 +49,7 @@ std::expected<std::unique_ptr<Inventory>, Error> make_listed_inventory(
   }
   std::set<model::GpuId> seen;
   for (const auto& gpu : gpus) {
-    if (!seen.insert(gpu.id).second) return fail(gpu.id.str() + " is listed twice");
+    if (!seen.insert(gpu.id).second) return fail(std::format("{} is listed twice", gpu.id.str()));
   }
   return std::make_unique<ListedInventory>(std::move(gpus));
 }

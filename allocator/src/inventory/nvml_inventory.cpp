@@ -93,13 +93,13 @@ std::expected<std::vector<GpuInfo>, Error> NvmlInventory::gpus() {
 std::expected<GpuLoad, Error> NvmlInventory::load(const GpuId& gpu) {
   if (auto opened = open(); !opened) return std::unexpected(opened.error());
   const auto device = handle(gpu);
-  if (!device) return fail(gpu.str() + ": " + device.error());
+  if (!device) return fail(std::format("{}: {}", gpu.str(), device.error()));
   GpuLoad load;
   if (const auto rates = noting(gpu, library_->utilization(*device))) {
     load.gpu_util_percent = percent(rates->gpu_percent);
     load.memory_util_percent = percent(rates->memory_percent);
   } else if (!rates.error().unsupported()) {
-    return fail(gpu.str() + ": " + rates.error().message);
+    return fail(std::format("{}: {}", gpu.str(), rates.error().message));
   }
   const auto memory = noting(gpu, library_->memory(*device));
   if (memory) load.memory_used = used_memory(*memory);
@@ -109,12 +109,12 @@ std::expected<GpuLoad, Error> NvmlInventory::load(const GpuId& gpu) {
 std::expected<model::GpuActivity, Error> NvmlInventory::activity(const GpuId& gpu) {
   if (auto opened = open(); !opened) return std::unexpected(opened.error());
   const auto device = handle(gpu);
-  if (!device) return fail(gpu.str() + ": " + device.error());
+  if (!device) return fail(std::format("{}: {}", gpu.str(), device.error()));
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(wall).count();
   auto read = noting(gpu, activity_.read(*library_, *device, gpu,
                                          static_cast<std::uint64_t>(now_us)));
-  if (!read) return fail(gpu.str() + ": " + read.error().message);
+  if (!read) return fail(std::format("{}: {}", gpu.str(), read.error().message));
   return *std::move(read);
 }
 
@@ -184,8 +184,12 @@ std::expected<void, Error> NvmlInventory::list() {
   }
   for (const auto& entry : roster_.entries()) {
     const auto id = entry.info.id.str();
-    if (entry.state == NvmlRoster::State::lost) warnings.insert(id + " is lost: " + entry.why);
-    if (entry.state == NvmlRoster::State::missing) warnings.insert(id + " is counted no more");
+    if (entry.state == NvmlRoster::State::lost) {
+      warnings.insert(std::format("{} is lost: {}", id, entry.why));
+    }
+    if (entry.state == NvmlRoster::State::missing) {
+      warnings.insert(std::format("{} is counted no more", id));
+    }
   }
   tell(std::move(warnings));
   return {};
@@ -240,7 +244,8 @@ std::expected<NvmlLibrary::Device, std::string> NvmlInventory::handle(const GpuI
   const auto* known = roster_.find(gpu);
   if (known == nullptr ||
       (known->state == NvmlRoster::State::here && known->device == nullptr)) {
-    return library_->device(gpu.str()).transform_error([](const auto& e) { return e.message; });
+    return library_->device(std::string{gpu.str()})
+        .transform_error([](const auto& e) { return e.message; });
   }
   if (known->state == NvmlRoster::State::missing) return std::unexpected("NVML counts it no more");
   if (known->state == NvmlRoster::State::here) return known->device;

@@ -1,6 +1,7 @@
 // What the runtime says about containers: who holds GPUs, who has let go.
 #include <algorithm>
 #include <charconv>
+#include <format>
 #include <string_view>
 
 #include "ledger/rules.hpp"
@@ -29,7 +30,7 @@ bool names(std::string_view text, const model::Gpu& gpu) {
     text.remove_prefix(equals + 1);
     if (text.starts_with("gpu")) text.remove_prefix(3);
   }
-  const std::string& id = gpu.info.id.str();
+  const std::string_view id = gpu.info.id.str();
   if (text == "all" || text == id) return true;
   if (text.size() >= beginning_min && text.starts_with("GPU-") && id.starts_with(text)) return true;
   int index = -1;
@@ -57,7 +58,7 @@ std::string_view without_tag(std::string_view image) {
 std::optional<model::Lease> Ledger::Rules::from_labels(const ContainerHolds& holds) const {
   const auto says = model::read_labels(holds.labels);
   if (!says.lease || !says.epoch || !says.owner || !says.gpus || !says.mode) return std::nullopt;
-  auto request = model::RequestId::parse("rebuilt." + says.lease->str());
+  auto request = model::RequestId::parse(std::format("rebuilt.{}", says.lease->str()));
   if (!request || books.find(*request) != nullptr) return std::nullopt;
   return model::Lease{
       .id = *says.lease,

@@ -176,7 +176,9 @@ bool Ledger::Rules::may_queue(const std::set<model::LeaseId>& without) const {
 
 // The new lease of a request, not yet in the books.
 model::Lease Ledger::Rules::asked(const model::Request& request, model::Want want) {
-  const auto id = model::LeaseId::parse("L-" + epoch.str() + '-' + std::to_string(next_serial++));
+  std::string name{"L-"};
+  name.append(epoch.str()).append("-").append(std::to_string(next_serial++));
+  const auto id = model::LeaseId::parse(name);
   GPUHUB_ASSERT(id.has_value());
   model::Lease lease{.id = *id, .request = request, .host = settings.host, .epoch = epoch,
                      .state = model::LeaseState::queued, .gpus = {}, .container = {},

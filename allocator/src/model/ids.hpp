@@ -8,11 +8,11 @@
 #include <compare>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
+
+#include "model/shared_name.hpp"
 
 namespace gpuhub::model {
 
@@ -32,23 +32,17 @@ class Id {
   // nullopt if `text` breaks the kind's rule.
   static std::optional<Id> parse(std::string_view text) {
     if (!Tag::valid(text)) return std::nullopt;
-    return Id{std::make_shared<const Name>(std::string{text}, std::hash<std::string_view>{}(text))};
+    return Id{SharedName{text}};
   }
-  const std::string& str() const { return name_->text; }  // not of one that was moved from
-  std::size_t hash() const { return name_->hash; }         // likewise
-  bool operator==(const Id& other) const { return name_ == other.name_ || str() == other.str(); }
-  std::strong_ordering operator<=>(const Id& other) const {
-    if (name_ == other.name_) return std::strong_ordering::equal;
-    return str() <=> other.str();
-  }
+  // Not of one that was moved from. The text lives as long as any copy of the id.
+  std::string_view str() const { return name_.text(); }
+  std::size_t hash() const { return name_.hash(); }
+  bool operator==(const Id& other) const { return name_ == other.name_; }
+  std::strong_ordering operator<=>(const Id& other) const { return str() <=> other.str(); }
 
  private:
-  struct Name {
-    std::string text;
-    std::size_t hash;  // worked out once: every look-up of a lease needs it
-  };
-  explicit Id(std::shared_ptr<const Name> name) : name_(std::move(name)) {}
-  std::shared_ptr<const Name> name_;
+  explicit Id(SharedName name) : name_(std::move(name)) {}
+  SharedName name_;
 };
 
 struct GpuTag {  // "GPU-…", "MIG-…", or the name that a listed inventory gives

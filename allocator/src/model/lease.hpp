@@ -99,6 +99,6 @@ template <>
 struct std::hash<gpuhub::model::Owner> {
   std::size_t operator()(const gpuhub::model::Owner& owner) const noexcept {
     const std::hash<std::string> part;
-    return (part(owner.user) * 31 + part(owner.server)) * 31 + part(owner.hub.str());
+    return (part(owner.user) * 31 + part(owner.server)) * 31 + owner.hub.hash();
   }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <format>
 #include <optional>
 #include <utility>
 
@@ -154,7 +155,7 @@ void DockerEngine::State::change(const model::ContainerId& id,
                                  std::string (*guard)(const Container&), http::Client& by,
                                  http::Call what, milliseconds time, Done<std::monostate> done) {
   get<Container>(
-      "/containers/" + id.str() + "/json", &read_container,
+      std::format("/containers/{}/json", id.str()), &read_container,
       [this, guard, &by, id, what = std::move(what), time,
        done = std::move(done)](std::expected<Container, Error> container) mutable {
         if (!container) return done(std::unexpected(std::move(container.error())));
@@ -257,7 +258,8 @@ void DockerEngine::list(Done<std::vector<Container>> done) {
 }
 
 void DockerEngine::inspect(const model::ContainerId& id, Done<Container> done) {
-  state_->get<Container>("/containers/" + id.str() + "/json", &read_container, std::move(done));
+  state_->get<Container>(std::format("/containers/{}/json", id.str()), &read_container,
+                         std::move(done));
 }
 
 void DockerEngine::remove_created(const model::ContainerId& id, Done<std::monostate> done) {
@@ -267,8 +269,8 @@ void DockerEngine::remove_created(const model::ContainerId& id, Done<std::monost
     return {};
   };
   state_->change(id, guard, state_->calls,
-                 {.method = "DELETE", .target = "/containers/" + id.str() + "?v=1", .headers = {},
-                  .body = {}},
+                 {.method = "DELETE", .target = std::format("/containers/{}?v=1", id.str()),
+                  .headers = {}, .body = {}},
                  {}, std::move(done));
 }
 
@@ -279,7 +281,7 @@ void DockerEngine::stop(const model::ContainerId& id, std::chrono::seconds grace
   };
   state_->change(id, guard, state_->stops,
                  {.method = "POST",
-                  .target = "/containers/" + id.str() + "/stop?t=" + std::to_string(grace.count()),
+                  .target = std::format("/containers/{}/stop?t={}", id.str(), grace.count()),
                   .headers = {},
                   .body = {}},
                  grace + stop_slack, std::move(done));

@@ -10,7 +10,7 @@ namespace gpuhub::runtime {
 namespace {
 
 Error not_found(const model::ContainerId& id) {
-  return {ErrorKind::not_found, "no such container: " + id.str()};
+  return {ErrorKind::not_found, std::format("no such container: {}", id.str())};
 }
 
 }  // namespace

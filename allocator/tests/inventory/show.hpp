@@ -13,7 +13,7 @@ inline std::string show_gpus(Inventory& inventory) {
   const auto gpus = inventory.gpus();
   if (!gpus) return gpus.error().message;
   std::string line;
-  for (const auto& gpu : *gpus) line += (line.empty() ? "" : " | ") + gpu.id.str();
+  for (const auto& gpu : *gpus) line += (line.empty() ? "" : " | ") + std::string{gpu.id.str()};
   return line;
 }
 
@@ -23,7 +23,7 @@ inline std::string show_faults(Inventory& inventory, std::chrono::milliseconds w
   if (!faults) return faults.error().message;
   std::string line;
   for (const auto& [gpu, fault] : *faults) {
-    line += (line.empty() ? "" : " | ") + gpu.str();
+    line += (line.empty() ? "" : " | ") + std::string{gpu.str()};
     if (fault.kind == model::FaultKind::lost) line += " lost";
     if (fault.kind == model::FaultKind::vanished) line += " vanished";
     if (fault.kind == model::FaultKind::xid) {

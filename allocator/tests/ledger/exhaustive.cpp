@@ -89,7 +89,7 @@ std::string wrong_in(const World& world) {
   }
   std::uint64_t last = 0;
   for (const auto* lease : ledger.queue()) {
-    const auto& id = lease->id.str();
+    const std::string id{lease->id.str()};
     const auto serial = std::strtoull(id.c_str() + id.rfind('-') + 1, nullptr, 10);
     if (serial <= last) return "the queue is out of order";
     last = serial;

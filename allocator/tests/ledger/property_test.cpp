@@ -129,7 +129,7 @@ std::string Script::act(const Step& step) {
   switch (step.verb) {
     case Verb::retry:
       return world_.ask(user, model::WantCount{1}, model::Mode::shared,
-                        world_.lease(user).request.id.str());
+                        std::string{world_.lease(user).request.id.str()});
     case Verb::bind: return world_.bind(user, step.number);
     case Verb::release: return world_.release(user);
     case Verb::expire: return world_.expire(user);

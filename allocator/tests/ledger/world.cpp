@@ -89,12 +89,12 @@ std::string World::expire(const std::string& user) { return apply(Expire{lease(u
 std::map<std::string, std::string> World::labels(const std::string& user) const {
   const auto& of = lease(user);
   std::string gpus;
-  for (const auto& id : of.gpus) gpus += (gpus.empty() ? "" : ",") + id.str();
-  return {{"gpuhub.lease", of.id.str()},
+  for (const auto& id : of.gpus) gpus += (gpus.empty() ? "" : ",") + std::string{id.str()};
+  return {{"gpuhub.lease", std::string{of.id.str()}},
           {"gpuhub.owner", "hub/" + of.request.owner.user + "/" + of.request.owner.server},
           {"gpuhub.gpus", gpus},
           {"gpuhub.mode", std::string{to_string(of.request.mode)}},
-          {"gpuhub.epoch", of.epoch.str()}};
+          {"gpuhub.epoch", std::string{of.epoch.str()}}};
 }
 
 std::string World::labelled(std::map<std::string, std::string> labels, int container,

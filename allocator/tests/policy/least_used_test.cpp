@@ -37,7 +37,7 @@ class Machine {
       return (never ? "never: " : "not now: ") + picked.error().detail;
     }
     std::string ids;
-    for (const auto& id : *picked) ids += (ids.empty() ? "" : " ") + id.str();
+    for (const auto& id : *picked) ids += (ids.empty() ? "" : " ") + std::string{id.str()};
     return ids;
   }
 

@@ -27,7 +27,7 @@ std::string show(const Read<ContainerEvent>& event) {
   if (!event) return event.error();
   static constexpr const char* kinds[] = {"created", "started",   "died",
                                           "oom",     "destroyed", "other"};
-  std::string text = event->container.str().substr(0, 2);
+  std::string text{event->container.str().substr(0, 2)};
   text += std::string{" "} + kinds[static_cast<int>(event->kind)];
   if (event->exit_code) text += " exit=" + std::to_string(*event->exit_code);
   return text;

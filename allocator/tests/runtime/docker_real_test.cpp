@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <format>
 #include <optional>
 
 #include "http/client.hpp"
@@ -49,11 +50,11 @@ class RealEngine : public ::testing::Test {
     const auto id = model::ContainerId::parse(
         at == std::string::npos ? "" : std::string_view{answer.body}.substr(at + 6, 64));
     if (!id) throw std::runtime_error{"cannot create: " + answer.body};
-    made.push_back(id->str());
+    made.emplace_back(id->str());
     return *id;
   }
   static void start(const model::ContainerId& id) {
-    const auto answer = call("POST", "/containers/" + id.str() + "/start");
+    const auto answer = call("POST", std::format("/containers/{}/start", id.str()));
     EXPECT_EQ(answer.status, 204) << answer.body;
   }
   template <typename T, typename Start>
@@ -174,7 +175,7 @@ TEST_F(RealEngine, TellsOfThoseThatAreNotOurs) {
   ASSERT_TRUE(in_list);
   EXPECT_EQ(in_list->image, "debian:trixie-slim");
 
-  const std::string about = "/containers/" + id.str();
+  const std::string about = std::format("/containers/{}", id.str());
   const auto healthy = [&] {
     return call("GET", about + "/json").body.contains(R"("Status":"healthy")");
   };

@@ -21,13 +21,13 @@ class Leak final : public Checker {
     for (const auto* lease : truth.ledger->leases()) {
       if (!lease->live()) continue;
       if (!lease->container) {
-        fail(lease->id.str() + " is still unbound");
+        fail(std::format("{} is still unbound", lease->id.str()));
         continue;
       }
       counted.insert(*lease->container);
       const auto* container = truth.engine.find(*lease->container);
       if (container == nullptr || container->state == runtime::ContainerState::exited) {
-        fail(lease->id.str() + " still holds, and its container does not");
+        fail(std::format("{} still holds, and its container does not", lease->id.str()));
       }
     }
     for (const auto* conflict : truth.ledger->conflicts()) {
@@ -50,10 +50,12 @@ class Leak final : public Checker {
   void quiet() override {
     settled();
     for (const auto* lease : truth.ledger->leases()) {
-      if (lease->live()) fail(lease->id.str() + " leaks: " + std::string{to_string(lease->state)});
+      if (!lease->live()) continue;
+      fail(std::format("{} leaks: {}", lease->id.str(), to_string(lease->state)));
     }
     for (const auto& use : truth.ledger->gpus()) {
-      if (use.leases + use.conflicts > 0) fail(use.gpu->info.id.str() + " is not free");
+      if (use.leases + use.conflicts == 0) continue;
+      fail(std::format("{} is not free", use.gpu->info.id.str()));
     }
   }
 
@@ -73,7 +75,7 @@ class Leak final : public Checker {
     }
     for (std::size_t i = 0; i < memory.size(); ++i) {
       if (store::write_lease(disk.leases.at(i)) != store::write_lease(*memory.at(i))) {
-        fail(memory.at(i)->id.str() + " is not the same on disk");
+        fail(std::format("{} is not the same on disk", memory.at(i)->id.str()));
       }
     }
   }

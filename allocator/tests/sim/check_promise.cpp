@@ -20,16 +20,18 @@ class Promise final : public Checker {
         const auto at = answered_.find(forgotten->lease);
         // What ended in the batch that forgets it, or before, may be forgotten.
         if (at != answered_.end() && !ended_.contains(forgotten->lease)) {
-          fail(forgotten->lease.str() + " was forgotten and had not ended");
+          fail(std::format("{} was forgotten and had not ended", forgotten->lease.str()));
         }
         answered_.erase(forgotten->lease);
         forgotten_.insert(forgotten->lease);
         // Of a lost store nobody can know that it was forgotten: started again, it is rebuilt.
-        const auto ours = "L-" + truth.disk.epoch().str() + "-";
+        const auto ours = std::format("L-{}-", truth.disk.epoch().str());
         if (!forgotten->lease.str().starts_with(ours)) ended_.erase(forgotten->lease);
       } else if (const auto* lease = std::get_if<model::Lease>(&record)) {
         if (!lease->live()) ended_.insert(lease->id);
-        if (lease->live() && ended_.contains(lease->id)) fail(lease->id.str() + " lives again");
+        if (lease->live() && ended_.contains(lease->id)) {
+          fail(std::format("{} lives again", lease->id.str()));
+        }
       }
     }
   }
@@ -38,7 +40,7 @@ class Promise final : public Checker {
     if (forgotten_.contains(lease.id)) return;
     const auto [at, fresh] = answered_.try_emplace(lease.id, lease);
     if (!fresh && at->second.container && lease.container != at->second.container) {
-      fail(lease.id.str() + " has another container");
+      fail(std::format("{} has another container", lease.id.str()));
     }
     if (fresh || lease.state > at->second.state) at->second = lease;
     hold(lease.id, at->second, "when it was answered");
@@ -52,7 +54,9 @@ class Promise final : public Checker {
     for (const auto& [id, lease] : answered_) {
       hold(id, lease, "after a start");
       const auto* known = truth.ledger->find(id);
-      if (known == nullptr || known->state < lease.state) fail(id.str() + " is not in the ledger");
+      if (known == nullptr || known->state < lease.state) {
+        fail(std::format("{} is not in the ledger", id.str()));
+      }
     }
   }
 

@@ -32,7 +32,7 @@ class Queue final : public Granted {
   }
   void quiet() override {
     for (const auto& lease : truth.ledger->queue()) {
-      fail(lease->id.str() + " still waits, and all is free");
+      fail(std::format("{} still waits, and all is free", lease->id.str()));
     }
   }
 

@@ -9,12 +9,13 @@ namespace {
 
 std::map<std::string, std::string> labels_of(const model::Lease& lease) {
   std::string gpus;
-  for (const auto& id : lease.gpus) gpus += (gpus.empty() ? "" : ",") + id.str();
-  return {{"gpuhub.lease", lease.id.str()},
-          {"gpuhub.owner", lease.request.owner.hub.str() + "/" + lease.request.owner.user + "/"},
+  for (const auto& id : lease.gpus) gpus += (gpus.empty() ? "" : ",") + std::string{id.str()};
+  return {{"gpuhub.lease", std::string{lease.id.str()}},
+          {"gpuhub.owner",
+           std::format("{}/{}/", lease.request.owner.hub.str(), lease.request.owner.user)},
           {"gpuhub.gpus", gpus},
           {"gpuhub.mode", std::string{to_string(lease.request.mode)}},
-          {"gpuhub.epoch", lease.epoch.str()}};
+          {"gpuhub.epoch", std::string{lease.epoch.str()}}};
 }
 
 }  // namespace
