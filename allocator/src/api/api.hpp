@@ -34,11 +34,17 @@ class Api {
   std::optional<model::Instant> next_deadline() const { return polls_.next_deadline(); }
 
  private:
+  struct Asker {
+    Caller caller;
+    http::Respond respond;
+  };
   struct Call {
     http::Request request;
     Caller caller;
     std::string name;  // what stands for {…} in the path
     http::Respond respond;
+    // What is kept until there is an answer; the request goes.
+    Asker asker() && { return {std::move(caller), std::move(respond)}; }
   };
   using Handle = void (Api::*)(Call);
   struct Entry {
@@ -84,15 +90,16 @@ class Api {
   Indices indices_of(std::span<const model::Lease> leases) const;
   // The lease in the path, if it is there and the caller's; else answers not-found.
   std::optional<model::LeaseId> own_lease(Call& call) const;
-  service::Send give_lease(Call call, std::expected<service::LeaseAnswer, service::Refusal> answer);
+  service::Send give_lease(Asker asker,
+                           std::expected<service::LeaseAnswer, service::Refusal> answer);
   // Tells of the lease whenever it changes, until it has ended or the client has left.
   void follow(Call call, const model::LeaseId& id);
   struct Follower;
   void follow_on(std::shared_ptr<Follower> follower);
   // Releases a grant that the caller can do nothing with, and says why.
-  service::Send take_back(Call call, const model::LeaseId& lease, Problem which,
+  service::Send take_back(Asker asker, const model::LeaseId& lease, Problem which,
                           const std::string& why);
-  service::Send give_granted(Call call, const service::LeaseAnswer& answer);
+  service::Send give_granted(Asker asker, const service::LeaseAnswer& answer);
 
   service::Service& service_;
   const Facts& facts_;

@@ -135,44 +135,44 @@ std::optional<model::LeaseId> Api::own_lease(Call& call) const {
 
 // Who has waited gets his grant here: one that cannot be brought into a container is of no use to
 // him. It is taken back, or he asks again, while the engine has not said yet what it can do.
-service::Send Api::give_lease(Call call,
+service::Send Api::give_lease(Asker asker,
                               std::expected<service::LeaseAnswer, service::Refusal> answer) {
-  if (!answer) return giving(std::move(call.respond), refused(call.caller, answer.error(), {}));
+  if (!answer) return giving(std::move(asker.respond), refused(asker.caller, answer.error(), {}));
   const auto made = injection(*answer);
   const bool useless = made && !*made && answer->lease.state == model::LeaseState::granted;
-  if (useless && !call.caller.admin()) {
+  if (useless && !asker.caller.admin()) {
     if (!facts_.machine.engine_known) {
-      return giving(std::move(call.respond), problem(Problem::not_ready, made->error()));
+      return giving(std::move(asker.respond), problem(Problem::not_ready, made->error()));
     }
-    return take_back(std::move(call), answer->lease.id, Problem::impossible, made->error());
+    return take_back(std::move(asker), answer->lease.id, Problem::impossible, made->error());
   }
-  return giving(std::move(call.respond), json_answer(200, [&](text::JsonText& out) {
-                  show(out, *answer, call.caller, made && *made ? &**made : nullptr);
+  return giving(std::move(asker.respond), json_answer(200, [&](text::JsonText& out) {
+                  show(out, *answer, asker.caller, made && *made ? &**made : nullptr);
                 }));
 }
 
-service::Send Api::take_back(Call call, const model::LeaseId& lease, Problem which,
+service::Send Api::take_back(Asker asker, const model::LeaseId& lease, Problem which,
                              const std::string& why) {
-  return [this, call = std::move(call), lease, which, why]() mutable {
-    service_.release(lease, [call = std::move(call), which, why](const auto&) mutable {
-      return giving(std::move(call.respond), problem(which, why));
+  return [this, asker = std::move(asker), lease, which, why]() mutable {
+    service_.release(lease, [asker = std::move(asker), which, why](const auto&) mutable {
+      return giving(std::move(asker.respond), problem(which, why));
     });
   };
 }
 
 // A grant that no engine setting can bring into a container is taken back at once: the caller could
 // do nothing with it.
-service::Send Api::give_granted(Call call, const service::LeaseAnswer& answer) {
+service::Send Api::give_granted(Asker asker, const service::LeaseAnswer& answer) {
   const auto made = injection(answer);
   if (!made || *made) {
     const bool waits = answer.lease.state == model::LeaseState::queued;
     const int status = answer.existed ? 200 : waits ? 202 : 201;
-    return giving(std::move(call.respond), json_answer(status, [&](text::JsonText& out) {
-                    show(out, answer, call.caller, made ? &**made : nullptr);
+    return giving(std::move(asker.respond), json_answer(status, [&](text::JsonText& out) {
+                    show(out, answer, asker.caller, made ? &**made : nullptr);
                   }));
   }
   const auto which = facts_.machine.engine_known ? Problem::impossible : Problem::not_ready;
-  return take_back(std::move(call), answer.lease.id, which, made->error());
+  return take_back(std::move(asker), answer.lease.id, which, made->error());
 }
 
 void Api::ask(Call call) {
@@ -183,12 +183,12 @@ void Api::ask(Call call) {
   auto request = read_ask(call.request.body, call.caller);
   if (!request) return call.respond(bad_request(request.error()));
   std::vector<std::string> groups = request->groups;
-  service_.ask(std::move(*request), [this, call = std::move(call),
+  service_.ask(std::move(*request), [this, asker = std::move(call).asker(),
                                      groups = std::move(groups)](auto answer) mutable {
     if (!answer) {
-      return giving(std::move(call.respond), refused(call.caller, answer.error(), groups));
+      return giving(std::move(asker.respond), refused(asker.caller, answer.error(), groups));
     }
-    return give_granted(std::move(call), *answer);
+    return give_granted(std::move(asker), *answer);
   });
 }
 
@@ -220,8 +220,8 @@ void Api::get_lease(Call call) {
   if (!id) return;
   const auto accepts = http::find_header(call.request.headers, "accept");
   if (accepts && accepts->contains(sse_type)) return follow(std::move(call), *id);
-  auto give = [this, call = std::move(call)](auto answer) mutable {
-    return give_lease(std::move(call), std::move(answer));
+  auto give = [this, asker = std::move(call).asker()](auto answer) mutable {
+    return give_lease(std::move(asker), std::move(answer));
   };
   if (wait->seconds == 0) return service_.lease(*id, std::move(give));
   const auto until = now_().at + std::chrono::seconds{wait->seconds};
@@ -231,8 +231,8 @@ void Api::get_lease(Call call) {
 void Api::renew(Call call) {
   const auto id = own_lease(call);
   if (!id) return;
-  service_.renew(*id, [this, call = std::move(call)](auto answer) mutable {
-    return give_lease(std::move(call), std::move(answer));
+  service_.renew(*id, [this, asker = std::move(call).asker()](auto answer) mutable {
+    return give_lease(std::move(asker), std::move(answer));
   });
 }
 
@@ -242,16 +242,16 @@ void Api::bind(Call call) {
   const auto id = own_lease(call);
   if (!id) return;
   service_.bind({*id, body->container, body->epoch},
-                [this, call = std::move(call)](auto answer) mutable {
-                  return give_lease(std::move(call), std::move(answer));
+                [this, asker = std::move(call).asker()](auto answer) mutable {
+                  return give_lease(std::move(asker), std::move(answer));
                 });
 }
 
 void Api::release(Call call) {
   const auto id = own_lease(call);
   if (!id) return;
-  service_.release(*id, [this, call = std::move(call)](auto answer) mutable {
-    return give_lease(std::move(call), std::move(answer));
+  service_.release(*id, [this, asker = std::move(call).asker()](auto answer) mutable {
+    return give_lease(std::move(asker), std::move(answer));
   });
 }
 

@@ -94,6 +94,7 @@ struct Daemon::Parts {
   int status = 0;
   std::int64_t clock_from = 0;             // the ledger's time when the daemon's clock was 0
   std::int64_t wall_apart = 0;             // the wall's time less the ledger's
+  std::int64_t now_at = -1;                // the ledger's, when the wall's was asked last
   http::Loop loop;
   LoopPace pace{loop, &flush_log};
   policy::LeastUsed policy;
@@ -114,9 +115,12 @@ struct Daemon::Parts {
   std::unique_ptr<MachineWatch> watch;     // last: its thread posts to the loop
 
   // Both clocks are read as whole milliseconds: their distance trembles by one and is followed only
-  // when it moves by more, so that a time limit shown on the wall's clock stands still.
+  // when it moves by more, so that a time limit shown on the wall's clock stands still. Within a
+  // millisecond, which is many requests, the wall's is asked once.
   model::Now now() {
     const std::int64_t at = clock_from + steady_ms();
+    if (at == now_at) return {{at}, {at + wall_apart}};
+    now_at = at;
     const std::int64_t apart = wall_ms() - at;
     if (std::abs(apart - wall_apart) > 1) wall_apart = apart;
     return {{at}, {at + wall_apart}};

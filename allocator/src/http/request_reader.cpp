@@ -36,7 +36,7 @@ class Message final : public beast::http::basic_parser<true> {
     header_limit(static_cast<std::uint32_t>(head_max));
     body_limit(body_max);
     eager(true);
-    request.headers.reserve(8);
+    request.headers.reserve(4);  // more is rare on a socket of ours
   }
 
   Request request;

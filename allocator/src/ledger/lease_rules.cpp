@@ -63,10 +63,10 @@ std::vector<model::LeaseId> Ledger::Rules::in_the_way(
   return found;
 }
 
-void Ledger::Rules::change(const model::Lease& lease, Applied& into) {
+void Ledger::Rules::change(model::Lease lease, Applied& into) {
   books.put(lease);
-  into.events.emplace_back(lease);
   into.lease = lease.id;
+  into.events.emplace_back(std::move(lease));
 }
 
 void Ledger::Rules::grant(model::Lease lease, std::vector<model::GpuId> gpus, Applied& into) {
@@ -75,8 +75,8 @@ void Ledger::Rules::grant(model::Lease lease, std::vector<model::GpuId> gpus, Ap
   lease.granted_at = now.at;
   lease.bind_expires_at = now.at + settings.bind_timeout;
   lease.granted_wall = now.wall;
-  change(lease, into);
-  check_slots(lease);
+  change(std::move(lease), into);
+  check_slots(*books.find(*into.lease));
 }
 
 void Ledger::Rules::take_up(model::Lease lease, const model::ContainerId& container,
@@ -85,7 +85,7 @@ void Ledger::Rules::take_up(model::Lease lease, const model::ContainerId& contai
   lease.state = model::LeaseState::active;
   lease.container = container;
   lease.bound_wall = now.wall;
-  change(lease, into);
+  change(std::move(lease), into);
 }
 
 void Ledger::Rules::end(model::Lease lease, model::EndReason reason, Applied& into) {
@@ -94,7 +94,7 @@ void Ledger::Rules::end(model::Lease lease, model::EndReason reason, Applied& in
   lease.reason = reason;
   lease.ended_at = now.at;
   lease.ended_wall = now.wall;
-  change(lease, into);
+  change(std::move(lease), into);
   room_changed = true;
 }
 
@@ -226,7 +226,7 @@ Outcome Ledger::Rules::operator()(const Release& release) {
   } else if (lease->state == model::LeaseState::active) {
     model::Lease ending = *lease;
     ending.state = model::LeaseState::ending;
-    change(ending, done);
+    change(std::move(ending), done);
   } else {
     return unchanged(*lease);
   }

@@ -43,7 +43,7 @@ struct Ledger::Rules {
   Outcome operator()(const SetGranting& granting);
 
   // Stores the lease's new state in the books and in `into`.
-  void change(const model::Lease& lease, Applied& into);
+  void change(model::Lease lease, Applied& into);
   bool may_queue(const std::set<model::LeaseId>& without) const;
   model::Lease asked(const model::Request& request, model::Want want);
   void grant(model::Lease lease, std::vector<model::GpuId> gpus, Applied& into);

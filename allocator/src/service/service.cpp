@@ -10,14 +10,15 @@
 namespace gpuhub::service {
 namespace {
 
-LeaseAnswer answer_for(const ledger::Ledger& ledger, const model::Lease& lease, bool existed,
-                       model::Instant at) {
+LeaseAnswer answer_for(const Core& core, const model::Lease& lease, bool existed) {
+  const ledger::Ledger& ledger = core.ledger();
   LeaseAnswer answer{.lease = lease, .gpus = {}, .existed = existed, .waiting = {}};
   for (const auto& id : lease.gpus) {
     if (const auto* gpu = ledger.gpu(id)) answer.gpus.push_back(*gpu);
   }
   if (auto place = ledger.place_of(lease.id)) {
-    answer.waiting = Waiting{.place = *std::move(place), .estimate = ledger.estimate(lease.id, at),
+    answer.waiting = Waiting{.place = *std::move(place),
+                             .estimate = ledger.estimate(lease.id, core.now().at),
                              .blocked_by = {}};
     for (const auto& id : ledger.in_the_way_of(lease)) {
       answer.waiting->blocked_by.push_back(*ledger.find(id));
@@ -113,7 +114,7 @@ void Service::State::answer_now(const model::LeaseId& id, bool existed, Reply<Le
     refuse(refusal(std::move(unknown)), std::move(reply));
     return;
   }
-  core.make_and_send([answer = answer_for(core.ledger(), *lease, existed, core.now().at),
+  core.make_and_send([answer = answer_for(core, *lease, existed),
                       reply = std::move(reply)]() mutable {
     return reply.make_ready(std::move(answer));
   });
@@ -274,7 +275,7 @@ void Service::leases(const std::function<bool(const model::Lease&)>& keep,
   std::vector<LeaseAnswer> found;
   for (const auto* lease : state_->core.ledger().leases()) {
     if (!keep(*lease)) continue;
-    found.push_back(answer_for(state_->core.ledger(), *lease, true, state_->core.now().at));
+    found.push_back(answer_for(state_->core, *lease, true));
   }
   state_->core.after_commit([found = std::move(found), reply = std::move(reply)]() mutable {
     reply(std::move(found));
