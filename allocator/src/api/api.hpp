@@ -34,7 +34,7 @@ class Api {
   std::optional<model::Instant> next_deadline() const { return polls_.next_deadline(); }
 
  private:
-  struct Asker {
+  struct Asker {  // who waits for an answer, and the way to him
     Caller caller;
     http::Respond respond;
   };

@@ -27,27 +27,25 @@ epoll_event event_for(Polled& polled, std::uint32_t events) {
 struct Poller::Impl : std::enable_shared_from_this<Impl> {
   explicit Impl(Loop& on) : loop(on.impl()), set(loop.io, ::epoll_create1(EPOLL_CLOEXEC)) {}
 
-  // The loop tells when the set has something. While there is something, and while the loop does
-  // not sleep, the set is looked at in every turn without that: asking to be told is a system call.
+  // The loop tells when the set has something: to ask for that is a system call.
   void arm() {
-    if (found_some || loop.awake) {
-      asio::post(loop.io, [self = shared_from_this()] {
-        if (!self->closed) self->dispatch();
-      });
-      return;
-    }
     set.async_wait(asio::posix::descriptor_base::wait_read,
                    [self = shared_from_this()](const boost::system::error_code& error) {
                      if (!error && !self->closed) self->dispatch();
                    });
   }
 
+  void look_again() {
+    asio::post(loop.io, [self = shared_from_this()] {
+      if (!self->closed) self->dispatch();
+    });
+  }
+
   void dispatch() {
     const int found = ::epoll_wait(set.native_handle(), events.data(), batch_max, 0);
     GPUHUB_ASSERT(found >= 0 || errno == EINTR);
-    found_some = found > 0;
-    batch = std::span{events}.first(found_some ? static_cast<std::size_t>(found) : 0);
-    loop.in_turn = found_some;
+    batch = std::span{events}.first(found > 0 ? static_cast<std::size_t>(found) : 0);
+    loop.in_turn = true;
     while (!batch.empty()) {
       const epoll_event event = batch.front();
       batch = batch.subspan(1);
@@ -55,7 +53,9 @@ struct Poller::Impl : std::enable_shared_from_this<Impl> {
       if (event.data.ptr != nullptr) static_cast<Polled*>(event.data.ptr)->ready(event.events);
     }
     loop.end_turn();
-    if (!closed) arm();
+    if (closed) return;
+    // While there is something, and while the loop does not sleep, without being told.
+    found > 0 || loop.awake ? look_again() : arm();
   }
 
   void run_waiting() {
@@ -70,7 +70,6 @@ struct Poller::Impl : std::enable_shared_from_this<Impl> {
   std::array<epoll_event, batch_max> events{};
   std::span<epoll_event> batch;  // of `events`: still to be told
   std::vector<std::move_only_function<void()>> waiting;
-  bool found_some = false;  // in the last look
   bool closed = false;
 };
 

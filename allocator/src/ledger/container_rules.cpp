@@ -136,7 +136,7 @@ Outcome Ledger::Rules::operator()(const ContainerHolds& holds) {
   if (holds.started) {
     take_up(*std::move(rebuilt), holds.container, done);
   } else {
-    change(*rebuilt, done);
+    change(*std::move(rebuilt), done);
   }
   return done;
 }

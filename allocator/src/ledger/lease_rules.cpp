@@ -161,8 +161,8 @@ Outcome Ledger::Rules::operator()(const Ask& ask) {
     return done;
   }
   lease.queue_expires_at = now.at + settings.queue.timeout;
-  change(lease, done);
-  books.renew(lease.id, now.at + settings.queue.renew_timeout);
+  change(std::move(lease), done);
+  books.renew(*done.lease, now.at + settings.queue.renew_timeout);
   return done;
 }
 

@@ -1,13 +1,13 @@
 #include "store/schema.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <format>
 #include <tuple>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "store/descriptor.hpp"
 
 namespace gpuhub::store {
 namespace {
@@ -54,20 +54,6 @@ ALTER TABLE leases ADD COLUMN at_ms INTEGER;
 PRAGMA user_version = 3;
 COMMIT;
 )";
-
-std::unexpected<Error> failed(std::string_view what) {
-  return std::unexpected(Error{std::format("{}: {}", what, std::strerror(errno))});
-}
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int open) : fd(open) {}
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-};
 
 // The file is there afterwards, with mode 600.
 std::expected<void, Error> ensure_file(const std::filesystem::path& file) {

@@ -4,8 +4,6 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <format>
 #include <tuple>
 
@@ -17,10 +15,6 @@ namespace {
 
 Error error_of(sqlite3* db, std::string_view what) {
   return Error{std::string{what} + ": " + sqlite3_errmsg(db)};
-}
-
-std::unexpected<Error> failed(std::string_view what) {
-  return std::unexpected(Error{std::format("{}: {}", what, std::strerror(errno))});
 }
 
 }  // namespace
@@ -122,10 +116,6 @@ std::expected<std::int64_t, Error> Database::number(std::string_view sql) {
   return statement->number(0);
 }
 
-Database::Descriptor::~Descriptor() {
-  if (fd >= 0) ::close(fd);
-}
-
 std::expected<void, Error> Database::keep_log(const std::filesystem::path& file) {
   const auto committed = [](void* pages, sqlite3*, const char*, int in_log) {
     *static_cast<int*>(pages) = in_log;
@@ -133,7 +123,7 @@ std::expected<void, Error> Database::keep_log(const std::filesystem::path& file)
   };
   sqlite3_wal_hook(db_.get(), committed, log_pages_.get());
   const std::string path = file.string() + "-wal";  // where SQLite has it
-  log_.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  log_ = Descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   if (log_.fd < 0) return failed("cannot open its log");
   return {};
 }
@@ -155,9 +145,12 @@ std::expected<void, Error> Database::end_flush() {
 void Database::give_up() {
   const int rc = sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   GPUHUB_ASSERT(rc == SQLITE_OK);
+  given_up_ = true;
+  *log_pages_ = 0;
 }
 
 void Database::empty_log() {
+  if (given_up_) return;
   sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   *log_pages_ = 0;  // the next commit begins at its start, or else tells how long it is
 }

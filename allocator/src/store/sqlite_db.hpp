@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "store/descriptor.hpp"
 #include "store/store.hpp"
 
 struct sqlite3;
@@ -64,10 +64,10 @@ class Database {
   std::expected<void, Error> begin_flush();
   // Returns once that is durable.
   std::expected<void, Error> end_flush();
-  // After an error of these two SQLite believes in what may never have got into the log. It must
-  // not be used any more then, and closes without moving the log into the file.
+  // After an error of these two SQLite believes in what may never have got into the log: from now
+  // on nothing moves it into the file, not even closing. Nothing else may be asked.
   void give_up();
-  int log_pages() const { return *log_pages_; }  // after the last commit
+  int log_pages() const { return *log_pages_; }  // that may be moved, after the last commit
   // Moves what the log holds into the file. A failure harms nothing: the log stays the truth.
   void empty_log();
 
@@ -76,19 +76,9 @@ class Database {
     void operator()(sqlite3* db) const;
   };
   explicit Database(sqlite3* db) : db_(db) {}
-  // SQLite's own descriptor is not to be had. Nobody locks a log, so that closing this one takes no
-  // lock away.
-  struct Descriptor {
-    int fd = -1;
-    Descriptor() = default;
-    Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-      std::swap(fd, other.fd);
-      return *this;
-    }
-    ~Descriptor();
-  };
+  // SQLite's own is not to be had. Nobody locks a log, so that closing this one takes no lock away.
   Descriptor log_;
+  bool given_up_ = false;
   std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> db_;
 };

@@ -96,10 +96,6 @@ void SqliteStore::State::tell(Outcome outcome) {
 bool SqliteStore::State::wait(std::unique_lock<std::mutex>& lock) {
   const auto called = [this] { return waiting != nullptr || stop; };
   while (true) {
-    if (broken) {  // the log stays as it is
-      changed.wait(lock, called);
-      return true;
-    }
     changed.wait(lock, [&] { return called() || db.log_pages() >= log_pages_enough; });
     if (called() && db.log_pages() < log_pages_max) return true;
     if (db.log_pages() >= log_pages_max) return false;

@@ -111,7 +111,6 @@ TEST(Server, KeepsTheConnectionForTheNextRequests) {
   EXPECT_EQ(world.server->counters().open, 0U);
 }
 
-// However many come at once, others have their turn between them, and the order stays.
 TEST(Server, ATurnEndsWhenAllThatHasComeIsServed) {
   World world;
   RawClient client{world.folder / "a"};
@@ -120,6 +119,7 @@ TEST(Server, ATurnEndsWhenAllThatHasComeIsServed) {
   EXPECT_EQ(world.seen, "/turn/1 /turn/2 end end ");
 }
 
+// However many come at once, others have their turn between them, and the order stays.
 TEST(Server, AnswersWhatWasSentWithoutWaitingInOrder) {
   World world;
   RawClient client{world.folder / "a"};

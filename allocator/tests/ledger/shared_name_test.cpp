@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -10,7 +13,8 @@ namespace gpuhub::model {
 namespace {
 
 TEST(SharedName, HoldsWhatItWasMadeOf) {
-  for (const std::string text : {"", "a", "L-5f2c7a0e4c1b4b8d-1234567890", "with\0nul"}) {
+  using namespace std::string_view_literals;
+  for (const auto text : {""sv, "a"sv, "L-5f2c7a0e4c1b4b8d-1234567890"sv, "with\0nul"sv}) {
     const SharedName name{text};
     EXPECT_EQ(name.text(), text);
     EXPECT_EQ(name.hash(), std::hash<std::string_view>{}(text));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pump.hpp"
+#include "store/schema.hpp"
 
 namespace gpuhub::store {
 namespace {
@@ -390,6 +391,26 @@ TEST_F(SqliteStoreTest, AFailedCommitBringsNothingOldBack) {
       ASSERT_EQ(write_lease(one), write_lease(ended(n++)));
     }
   }
+}
+
+TEST_F(SqliteStoreTest, ADatabaseGivenUpMovesNothingFromItsLog) {
+  const auto file_size = [&] { return std::filesystem::file_size(folder.file()); };
+  {
+    auto db = open_books(folder.file(), epoch("e1"));
+    ASSERT_TRUE(db && db->keep_log(folder.file()));
+    ASSERT_TRUE(db->execute("CREATE TABLE more (text TEXT); INSERT INTO more VALUES ('a')"));
+    ASSERT_GT(db->log_pages(), 0);
+    const auto before = file_size();
+    db->give_up();
+    db->empty_log();
+    EXPECT_EQ(db->log_pages(), 0) << "nobody is to come for them";
+    EXPECT_EQ(file_size(), before);
+  }
+  const auto closed = file_size();
+  auto db = open_books(folder.file(), epoch("e1"));
+  ASSERT_TRUE(db && db->keep_log(folder.file()));
+  db->empty_log();
+  EXPECT_GT(file_size(), closed) << "there was something to move";
 }
 
 // A flush must reach the log that SQLite writes.
